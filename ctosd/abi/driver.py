@@ -1,0 +1,170 @@
+"""What a driver is: one venue, its peculiarities inside, behind one set of verbs.
+
+A driver is handed everything that touches the world (`Ports`). It publishes market data on
+``topic(channel, venue, symbol)`` and what concerns an account on ``topic("private", venue)``, and answers commands with an
+`Outcome`. It never retries a place or an amend, and never raises to mean "maybe": that is `Unknown`.
+
+`start` raises `NotReady` (its supervisor tries again), `AuthFailed` or `Misconfigured` (permanent).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, ClassVar, Protocol
+
+from ctosd.abi.clock import Clock
+from ctosd.abi.commands import Command, Outcome
+from ctosd.abi.events import Balance, Bar, BookDelta, Channel, Event, Fill, Funding, MarketEvent, OrderUpdate, Position, Quote
+from ctosd.abi.instruments import Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A token bucket of the venue: `capacity` tokens, refilled at `rate` a second; `reserve` is for cancels and exits."""
+
+    name: str
+    capacity: float
+    rate: float
+    reserve: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a driver is and can do. `config` is a dataclass: the driver's own section of the configuration."""
+
+    name: str
+    config: type
+    documentation: str = ""
+    simulated: bool = False  # no real money can move: needs no arming, may run on the virtual clock
+    can_amend: bool = True
+    can_hedge: bool = False
+    has_dead_man: bool = False
+    limits: tuple[Limit, ...] = ()
+    expiry_ms: int = 5_000  # how long a command stays acceptable at the venue after it was signed
+    grace_ms: int = 10_000  # how long after that an order can still turn up
+
+
+class Log(Protocol):
+    """A structured logger: an event name and fields."""
+
+    def debug(self, event: str, **fields: Any) -> Any: ...
+    def info(self, event: str, **fields: Any) -> Any: ...
+    def warning(self, event: str, **fields: Any) -> Any: ...
+    def error(self, event: str, **fields: Any) -> Any: ...
+
+
+class Feed(Protocol):
+    """A recorded market: `(arrival time in ns, event)` in the order of arrival. Iterating again starts again."""
+
+    def __iter__(self) -> Iterator[tuple[int, MarketEvent]]: ...
+
+    def statistics(self) -> Mapping[str, Any]: ...
+
+
+class Store(Protocol):
+    """A small durable record for a driver (the paper venue keeps its accounts here, as an exchange would)."""
+
+    def read(self) -> Mapping[str, bytes]: ...
+
+    def write(self, changes: Mapping[str, bytes | None]) -> None:
+        """Commit all changes or none; survives a kill of the process. None deletes a key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the host hands to a driver."""
+
+    venue: str  # the name this venue has in the configuration; also the head of its accounts' names
+    clock: Clock
+    log: Log
+    publish: Callable[[str, Event], None]
+    spawn: Callable[[str, Coroutine[Any, Any, None]], None]  # a supervised background task, cancelled when the driver stops
+    open_feed: Callable[[Mapping[str, Any]], Feed]  # a recorded market by its description
+    store: Store | None = None
+    drive: Callable[[Feed, Callable[[int, MarketEvent], None]], None] | None = None  # virtual clock: the kernel pumps the feed
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # account name -> its credentials
+
+
+class Driver(ABC):
+    """One venue with its accounts. `accounts` are full names, such as ``okx/main``."""
+
+    manifest: ClassVar[Manifest]
+
+    def __init__(self, config: Any, accounts: Sequence[str], ports: Ports) -> None:
+        self.config = config
+        self.accounts = tuple(accounts)
+        self.ports = ports
+        self.venue = ports.venue
+
+    # -- life -----------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Connect; when this returns, instruments are known and queries are answered."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Disconnect, within a second or two. Open orders stay as they are."""
+
+    # -- market ---------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def instruments(self) -> Sequence[Instrument]: ...
+
+    @abstractmethod
+    async def subscribe(self, channel: Channel, symbol: str, timeframe: str = "") -> None:
+        """Make the stream flow on its topic. Asking twice for the same stream changes nothing."""
+
+    @abstractmethod
+    async def fetch_quote(self, symbol: str) -> Quote: ...
+
+    @abstractmethod
+    async def fetch_orderbook(self, symbol: str, level: int) -> BookDelta:
+        """A snapshot with at most `level` levels a side, best first."""
+
+    @abstractmethod
+    async def fetch_klines(self, symbol: str, timeframe: str, limit: int, start_ns: int = 0, end_ns: int = 0) -> Sequence[Bar]:
+        """Closed bars, oldest first, at most the newest `limit` of the range."""
+
+    @abstractmethod
+    async def fetch_funding(self, symbol: str) -> Funding | None:
+        """None for an instrument without funding."""
+
+    # -- trading --------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def submit(self, command: Command) -> Outcome:
+        """Exactly one write. Whatever cannot be read afterwards is `Unknown`."""
+
+    @abstractmethod
+    def costs(self, command: Command) -> Sequence[tuple[str, float]]:
+        """`(limit name, tokens)` that the command takes."""
+
+    @abstractmethod
+    async def set_leverage(self, account: str, symbol: str, leverage: Decimal) -> None: ...
+
+    # -- queries; they raise `NotReady` when the venue cannot be asked ------------------------------------------------------
+
+    @abstractmethod
+    async def fetch_order(self, account: str, symbol: str, client_id: str) -> OrderUpdate | None:
+        """None means that the venue says it knows no such order."""
+
+    @abstractmethod
+    async def fetch_open_orders(self, account: str, symbol: str = "") -> Sequence[OrderUpdate]: ...
+
+    @abstractmethod
+    async def fetch_fills(self, account: str, since_ns: int) -> Sequence[Fill]:
+        """Fills at or after `since_ns`, oldest first."""
+
+    @abstractmethod
+    async def fetch_balances(self, account: str) -> Sequence[Balance]: ...
+
+    @abstractmethod
+    async def fetch_positions(self, account: str) -> Sequence[Position]: ...
+
+    def statistics(self) -> Mapping[str, Any]:
+        return {}

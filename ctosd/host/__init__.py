@@ -1,0 +1,1 @@
+"""Ring 4, the world: files, sockets, YAML, SQLite, HTTP."""

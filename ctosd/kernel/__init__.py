@@ -1,0 +1,1 @@
+"""Ring 2, the scheduler: asyncio and ports only; it runs unchanged on a virtual clock."""

@@ -1,0 +1,1 @@
+"""Ring 3, the services that stand on the kernel."""

@@ -1,0 +1,1 @@
+"""One folder per exchange, with all of its peculiarities inside."""
