@@ -1,0 +1,272 @@
+"""The blotter: every order of ours, what was filled of it, and who must hear.
+
+It is the tap on every venue's private stream: lifecycle, ledger and journal happen in line, in this order, before the
+strategy that owns the order hears of it on ``own/<strategy>``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ctosd.abi.clock import Clock
+from ctosd.abi.driver import Log
+from ctosd.abi.events import TERMINAL, Balance, Fill, FundingPayment, OrderUpdate, Position, topic
+from ctosd.abi.instruments import Instrument
+from ctosd.abi.orders import Order
+from ctosd.core import lifecycle
+from ctosd.core.gate import Refusal
+from ctosd.core.ledger import EXTERNAL, Ledger
+from ctosd.kernel.bus import Bus
+from ctosd.kernel.ports import Journal
+
+ZERO = Decimal(0)
+REFUSALS_KEPT = 50
+CLOSED_KEPT = 20_000
+
+
+class Own(msgspec.Struct, frozen=True):
+    """What a strategy hears of its own orders, with its place in the journal."""
+
+    seq: int
+    event: Order | Fill | FundingPayment
+
+
+class Denial(msgspec.Struct):
+    """A refusal of the gate, kept for `why`; the same one again only counts."""
+
+    time_ns: int
+    reason: str
+    message: str
+    symbol: str
+    side: str
+    size: Decimal
+    price: Decimal | None
+    count: int = 1
+
+
+class Blotter:
+    """Orders by client id, open ones by owner and by instrument, money in the ledger.
+
+    `lookup(account, symbol)` gives the instrument of a fill.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        clock: Clock,
+        journal: Journal,
+        ledger: Ledger,
+        lookup: Callable[[str, str], Instrument | None],
+        log: Log,
+    ) -> None:
+        self._bus = bus
+        self._clock = clock
+        self.journal = journal
+        self.ledger = ledger
+        self._lookup = lookup
+        self._log = log
+        self.orders: dict[str, Order] = {}
+        self._by_strategy: dict[str, dict[str, Order]] = {}
+        self._by_instrument: dict[tuple[str, str], dict[str, Order]] = {}
+        self._closed: deque[str] = deque()
+        self.refusals: dict[str, deque[Denial]] = {}
+        self.last_fill_ns: dict[str, int] = {}
+        self.owners: set[str] = set()
+        self.missed: dict[str, list[Own]] = {}
+        self.balances: dict[tuple[str, str], Balance] = {}
+        self.digest = hashlib.sha256()
+        self.counts = {"placed": 0, "denied": 0, "rejected": 0, "filled": 0, "unknown": 0, "fills": 0, "external": 0}
+        self._encode = msgspec.json.Encoder().encode
+
+    # -- the private streams -------------------------------------------------------------------------------------------------
+
+    def attach(self, venue: str) -> None:
+        """Hear everything that concerns the accounts of a venue."""
+        self._bus.tap(topic("private", venue), self.take)
+
+    def take(self, event: Any) -> None:
+        """One private event, in line."""
+        if isinstance(event, Fill):
+            self.on_fill(event)
+        elif isinstance(event, OrderUpdate):
+            self.on_update(event)
+        elif isinstance(event, Balance):
+            self.balances[event.account, event.asset] = event
+        elif isinstance(event, FundingPayment):
+            self.on_funding(event)
+        elif not isinstance(event, Position):
+            self._log.warning("private_event_unread", kind=type(event).__name__)
+
+    def on_fill(self, fill: Fill) -> bool:
+        """Book a fill once, whoever's it is. False when it was known."""
+        order = self.orders.get(fill.client_id) if fill.client_id else None
+        strategy = order.strategy if order is not None else EXTERNAL
+        instrument = self._lookup(fill.account, fill.symbol)
+        if instrument is None:
+            self._log.error("fill_without_instrument", account=fill.account, symbol=fill.symbol, trade_id=fill.trade_id)
+            return False
+        if not self.ledger.apply(fill, strategy, instrument):
+            return False
+        seq = self.record("fill", strategy, fill)
+        self.counts["fills"] += 1
+        self.last_fill_ns[fill.account] = fill.time_ns
+        if order is None:
+            self.counts["external"] += 1
+            self._log.warning("external_fill", account=fill.account, symbol=fill.symbol, side=fill.side, size=str(fill.size),
+                              price=str(fill.price), cause=fill.cause or "not ours")  # fmt: skip
+            return True
+        violation = lifecycle.on_fill(order, fill)
+        if violation:
+            self._log.error("order_violation", client_id=order.client_id, strategy=strategy, reason=violation)
+        self._log.info("fill", strategy=strategy, account=fill.account, symbol=fill.symbol, side=fill.side, size=str(fill.size),
+                       price=str(fill.price), fee=str(fill.fee), client_id=fill.client_id, liquidity=fill.liquidity)  # fmt: skip
+        self._tell(order, seq, fill)
+        if order.state == "filled":
+            self.counts["filled"] += 1
+            self._close(order)
+            self._tell(order, seq, order)
+        return True
+
+    def on_update(self, update: OrderUpdate) -> None:
+        """The venue's word on an order."""
+        order = self.orders.get(update.client_id)
+        if order is None:
+            if update.state not in TERMINAL:
+                self.counts["external"] += 1
+                self._log.warning("external_order", account=update.account, symbol=update.symbol, client_id=update.client_id)
+            return
+        changed, violation = lifecycle.on_update(order, update)
+        if violation:
+            self._log.error("order_violation", client_id=order.client_id, strategy=order.strategy, reason=violation)
+        if changed:
+            self.settle(order, self.record("order", order.strategy, update))
+
+    def on_funding(self, payment: FundingPayment) -> None:
+        """Book a funding payment over the strategies that held the position."""
+        instrument = self._lookup(payment.account, payment.symbol)
+        if instrument is None or not self.ledger.apply_funding(payment, instrument):
+            return
+        seq = self.record("funding", payment.account, payment)
+        self._log.info("funding", account=payment.account, symbol=payment.symbol, amount=str(payment.amount), rate=str(payment.rate))
+        for holding in list(self.ledger.holdings(account=payment.account)):
+            if holding.symbol == payment.symbol and holding.strategy != EXTERNAL:
+                self.tell(holding.strategy, Own(seq, payment))
+
+    # -- what the egress does --------------------------------------------------------------------------------------------------
+
+    def register(self, order: Order) -> None:
+        """An order whose intent is being made durable: from here on it counts as exposure."""
+        self.orders[order.client_id] = order
+        self._by_strategy.setdefault(order.strategy, {})[order.client_id] = order
+        self._by_instrument.setdefault((order.account, order.symbol), {})[order.client_id] = order
+        self.counts["placed"] += 1
+
+    def deny(self, order: Order, refusal: Refusal) -> None:
+        """Our own gate refused: the order ends before it began."""
+        order.state, order.reason, order.message = "denied", refusal.reason, refusal.message
+        order.updated_ns = self._clock.now_ns()
+        self.counts["denied"] += 1
+        kept = self.refusals.setdefault(order.strategy, deque(maxlen=REFUSALS_KEPT))
+        last = kept[-1] if kept else None
+        if last is not None and (last.reason, last.symbol, last.side) == (refusal.reason, order.symbol, order.side):
+            last.count += 1
+            last.time_ns, last.message, last.size, last.price = order.updated_ns, refusal.message, order.size, order.price
+            return
+        kept.append(Denial(order.updated_ns, refusal.reason, refusal.message, order.symbol, order.side, order.size, order.price))
+        self.journal.append("refusal", order.strategy, self._encode(order), order.updated_ns)
+        self._log.warning("order_denied", strategy=order.strategy, account=order.account, symbol=order.symbol, side=order.side,
+                          size=str(order.size), reason=refusal.reason, message=refusal.message)  # fmt: skip
+
+    def settle(self, order: Order, seq: int) -> None:
+        """The state of an order changed: keep the indexes right and tell its owner."""
+        if order.state in TERMINAL:
+            self._close(order)
+        self._tell(order, seq, order)
+
+    def restore(self, order: Order) -> None:
+        """An order that the journal tells of."""
+        self.orders[order.client_id] = order
+        if order.is_open:
+            self._by_strategy.setdefault(order.strategy, {})[order.client_id] = order
+            self._by_instrument.setdefault((order.account, order.symbol), {})[order.client_id] = order
+        else:
+            self._retire(order.client_id)
+
+    def doubt(self, order: Order) -> None:
+        """An intent whose effect nobody knows: a crash or a lost answer lies between it and now."""
+        order.state, order.reason = "unknown", "unresolved"
+        order.updated_ns = self._clock.now_ns()
+        self.counts["unknown"] += 1
+        self._log.warning("order_unknown", strategy=order.strategy, account=order.account, symbol=order.symbol,
+                          client_id=order.client_id, message="found in the journal without an outcome")  # fmt: skip
+
+    def absent(self, order: Order) -> None:
+        """It is proved that the venue never had the order."""
+        outcome = {"act": "place", "client_id": order.client_id, "outcome": "never_sent"}
+        seq = self.record("outcome", order.strategy, outcome)
+        order.state, order.reason = "never_sent", ""
+        order.updated_ns = self._clock.now_ns()
+        self._log.info("order_never_sent", strategy=order.strategy, symbol=order.symbol, client_id=order.client_id)
+        self.settle(order, seq)
+
+    def record(self, kind: str, key: str, body: Any) -> int:
+        """Append one row of the order path to the journal and to the digest of this run."""
+        encoded = self._encode(body)
+        self.digest.update(encoded)
+        return self.journal.append(kind, key, encoded, self._clock.now_ns())
+
+    def _tell(self, order: Order, seq: int, event: Order | Fill) -> None:
+        self.tell(order.strategy, Own(seq, event))
+
+    def tell(self, strategy: str, own: Own) -> None:
+        """Let a strategy hear; what comes while it is down waits for its next start."""
+        name = f"own/{strategy}"
+        if self._bus.listeners(name):
+            self._bus.publish(name, own)
+        elif strategy in self.owners:
+            self.missed.setdefault(strategy, []).append(own)
+
+    def _close(self, order: Order) -> None:
+        if self._by_strategy.get(order.strategy, {}).pop(order.client_id, None) is None:
+            return
+        self._by_instrument[order.account, order.symbol].pop(order.client_id, None)
+        self._retire(order.client_id)
+
+    def _retire(self, client_id: str) -> None:
+        self._closed.append(client_id)
+        if len(self._closed) > CLOSED_KEPT:
+            self.orders.pop(self._closed.popleft(), None)
+
+    # -- questions -------------------------------------------------------------------------------------------------------------
+
+    def open_orders(self, strategy: str = "", account: str = "", symbol: str = "") -> list[Order]:
+        """Orders that may still trade, oldest first."""
+        if strategy:
+            found: Iterable[Order] = self._by_strategy.get(strategy, {}).values()
+        elif account and symbol:
+            found = self._by_instrument.get((account, symbol), {}).values()
+        else:
+            found = (order for orders in self._by_strategy.values() for order in orders.values())
+        return [o for o in found if (not account or o.account == account) and (not symbol or o.symbol == symbol)]
+
+    def open_on(self, account: str, symbol: str) -> Iterable[Order]:
+        """Open orders of everybody on one instrument of one account."""
+        return self._by_instrument.get((account, symbol), {}).values()
+
+    def unresolved(self) -> list[Order]:
+        """Orders whose outcome is not known."""
+        return [order for order in self.open_orders() if order.state == "unknown"]
+
+    def statistics(self) -> Mapping[str, Any]:
+        return {
+            **self.counts,
+            "open": sum(len(orders) for orders in self._by_strategy.values()),
+            "unresolved": len(self.unresolved()),
+            "kept": len(self.orders),
+        }

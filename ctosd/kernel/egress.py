@@ -1,0 +1,377 @@
+"""The egress: the one way out. gate → bucket → look again → journal → driver → outcome.
+
+Nothing here repeats a place or an amend. An outcome that cannot be read is `unknown`, and the resolver asks the venue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ctosd.abi.clock import Clock
+from ctosd.abi.commands import Accepted, Amend, Cancel, Command, Outcome, Place, Rejected, Unknown
+from ctosd.abi.driver import Driver, Log
+from ctosd.abi.errors import CtosError
+from ctosd.abi.orders import Order
+from ctosd.core import gate
+from ctosd.core.bucket import BucketSet
+from ctosd.core.gate import Limits, Refusal, View
+from ctosd.core.ledger import pnl
+from ctosd.core.lifecycle import exposure
+from ctosd.kernel.blotter import Blotter
+from ctosd.kernel.clock import SECOND
+from ctosd.kernel.market import Market
+from ctosd.kernel.seat import Seat
+from ctosd.kernel.switch import Switch
+from ctosd.kernel.tasks import Tasks, resume
+
+DEADLINE_NS = 5 * SECOND
+"""How long an order may wait for the venue's rate limit before it is not wanted any more."""
+
+ZERO = Decimal(0)
+
+
+class Line:
+    """The way to one venue: its driver, its buckets, and the count of what left."""
+
+    def __init__(self, driver: Driver, now_ns: int) -> None:
+        self.driver = driver
+        self.buckets = BucketSet(driver.manifest.limits, now_ns)
+        self.up = False
+        self.reason = "starting"
+        self.intents = 0
+        self.writes = 0
+        self.waiting = 0
+        self.unknown = 0
+
+    def statistics(self) -> Mapping[str, Any]:
+        return {"up": self.up, "intents": self.intents, "writes": self.writes, "waiting": self.waiting, "unknown": self.unknown}
+
+
+class Egress:
+    """Takes orders from seats to venues."""
+
+    def __init__(
+        self, clock: Clock, market: Market, blotter: Blotter, switch: Switch, tasks: Tasks, house: Limits, log: Log
+    ) -> None:
+        self._clock = clock
+        self._market = market
+        self._blotter = blotter
+        self._journal = blotter.journal
+        self._switch = switch
+        self._tasks = tasks
+        self._house = house
+        self._log = log
+        self.lines: dict[str, Line] = {}
+        self.on_unknown: Callable[[Order], None] = lambda order: None
+
+    def line(self, account: str) -> Line:
+        return self.lines[account.partition("/")[0]]
+
+    # -- place -------------------------------------------------------------------------------------------------------------
+
+    async def place(self, seat: Seat, order: Order, privileged: bool = False) -> Order:
+        """Send one order; what became of it stands in `order.state` and `order.reason`."""
+        now_ns = self._clock.now_ns()
+        view = self.view(seat, order, privileged)
+        refusal = gate.check(order, view)
+        if refusal is not None:
+            return self._deny(seat, order, refusal, privileged)
+        seat.sent(order, now_ns)
+        self._blotter.register(order)
+        line = self.line(order.account)
+        command = _place(order, now_ns, line.driver.manifest.expiry_ms)
+        urgent = order.reduce_only or privileged
+        refusal = await self._turn(seat, line, command, now_ns + DEADLINE_NS, urgent, order, privileged)
+        if refusal is None:
+            refusal = await self._intend(seat, line, "place", order)
+        if refusal is not None:
+            self._blotter.settle(self._refuse(order, refusal), 0)
+            return order
+        if command.expires_ns and self._clock.now_ns() > now_ns:
+            command = _place(order, self._clock.now_ns(), line.driver.manifest.expiry_ms)
+        self._conclude_place(line, order, await self._send(line, command))
+        return order
+
+    def view(self, seat: Seat, order: Order, privileged: bool = False) -> View:
+        """What the gate sees for this order now. The order itself is not counted among the open ones."""
+        now_ns = self._clock.now_ns()
+        venue, _, _ = order.account.partition("/")
+        instrument = self._market.instrument(venue, order.symbol)
+        if instrument is None:
+            raise CtosError(f"{order.symbol} is not listed at {venue}")
+        latest = self._market.latest(venue, order.symbol)
+        ledger = self._blotter.ledger
+        own = ledger.position(order.account, seat.name, order.symbol)
+        buying, selling, all_buying, all_selling, unresolved = self._exposures(seat, order)
+        price = self._market.mark(venue, order.symbol)
+        return View(
+            now_ns=now_ns,
+            mode=self._switch.mode,
+            mode_reason=self._switch.reason,
+            instrument=instrument,
+            venue_up=self.lines[venue].up,
+            price=price,
+            price_age_ns=now_ns - latest.at_ns,
+            price_valid_ns=latest.valid_ns,
+            position=own.size,
+            account_position=ledger.total(order.account, order.symbol).size,
+            buying=buying,
+            selling=selling,
+            account_buying=all_buying,
+            account_selling=all_selling,
+            open_orders=len(self._blotter.open_orders(seat.name)),
+            unresolved=unresolved,
+            pnl=self.pnl(seat.name) if seat.limits.max_loss is not None else ZERO,
+            tokens=seat.rate.tokens(now_ns),
+            last_same_ns=seat.last_same_ns(order),
+            limits=seat.limits,
+            house=self._house,
+            privileged=privileged,
+        )
+
+    def _exposures(self, seat: Seat, order: Order) -> tuple[Decimal, Decimal, Decimal, Decimal, str]:
+        """What open orders on the instrument may still buy and sell: the strategy's and everybody's, and an unknown one."""
+        own = {"buy": ZERO, "sell": ZERO}
+        everybody = {"buy": ZERO, "sell": ZERO}
+        unresolved = ""
+        for other in self._blotter.open_on(order.account, order.symbol):
+            if other.client_id == order.client_id:
+                continue
+            rest = exposure(other)
+            everybody[other.side] += rest
+            if other.strategy == seat.name:
+                own[other.side] += rest
+            if other.state == "unknown":
+                unresolved = other.client_id
+        return own["buy"], own["sell"], everybody["buy"], everybody["sell"], unresolved
+
+    def pnl(self, strategy: str) -> Decimal:
+        """Everything the strategy has gained or lost since it was first started, open positions at their marks."""
+        total = ZERO
+        for holding in self._blotter.ledger.holdings(strategy):
+            mark = self._market.mark(holding.account.partition("/")[0], holding.symbol)
+            total += pnl(holding, mark if mark is not None else holding.entry)
+        return total
+
+    def _deny(self, seat: Seat, order: Order, refusal: Refusal, privileged: bool) -> Order:
+        self._blotter.deny(order, refusal)
+        if not privileged:
+            seat.denied(self._clock.now_ns())
+        return order
+
+    def _refuse(self, order: Order, refusal: Refusal) -> Order:
+        """Refused after it was registered, before the first byte."""
+        order.state, order.reason, order.message = "denied", refusal.reason, refusal.message
+        order.updated_ns = self._clock.now_ns()
+        self._log.warning("order_denied", strategy=order.strategy, account=order.account, symbol=order.symbol,
+                          side=order.side, size=str(order.size), reason=refusal.reason, message=refusal.message)  # fmt: skip
+        return order
+
+    # -- the common steps -----------------------------------------------------------------------------------------------------
+
+    async def _turn(
+        self, seat: Seat, line: Line, command: Command, deadline_ns: int, urgent: bool, order: Order, privileged: bool
+    ) -> Refusal | None:
+        """Wait for the venue's rate limit, then look again at what may have changed meanwhile."""
+        costs = line.driver.costs(command)
+        if line.buckets.take(costs, self._clock.now_ns(), urgent):
+            return None
+        line.waiting += 1
+        try:
+            while not line.buckets.take(costs, self._clock.now_ns(), urgent):
+                wait_ns = line.buckets.wait_ns(costs, self._clock.now_ns(), urgent)
+                if self._clock.now_ns() + wait_ns > deadline_ns:
+                    return Refusal("deadline", f"the rate limit of the venue would hold it for {wait_ns / SECOND:.1f} s more")
+                await self._clock.sleep(max(wait_ns, 1_000_000) / SECOND)
+        except asyncio.CancelledError:
+            if isinstance(command, Place):
+                self._blotter.settle(self._refuse(order, Refusal("fenced", "cancelled while it waited; nothing was sent")), 0)
+            raise
+        finally:
+            line.waiting -= 1
+        if isinstance(command, Cancel):
+            return None
+        if seat.fence and not privileged:
+            return Refusal("fenced", seat.fence)
+        return gate.check_again(order, self.view(seat, order, privileged))
+
+    async def _intend(self, seat: Seat, line: Line, act: str, body: Any) -> Refusal | None:
+        """Make the intent durable. A refusal means that nothing may be sent."""
+        seat.save()
+        seq = self._blotter.record("intent", seat.name, {"act": act, "order": body})
+        line.intents += 1
+        if self._journal.commit_now(seq):
+            return None
+        try:
+            await self._journal.committed(seq)
+        except CtosError as error:
+            self._unsent(seat, act, body)
+            return Refusal("journal", str(error))
+        except asyncio.CancelledError:
+            self._unsent(seat, act, body)
+            if isinstance(body, Order):
+                self._blotter.settle(self._refuse(body, Refusal("fenced", "cancelled before it was sent")), 0)
+            raise
+        return None
+
+    def _unsent(self, seat: Seat, act: str, body: Any) -> None:
+        """The intent may reach the disk yet; say beside it that nothing was sent."""
+        self._blotter.record("outcome", seat.name, {"act": act, "client_id": body.client_id, "outcome": "never_sent"})
+
+    async def _send(self, line: Line, command: Command) -> Outcome:
+        """Exactly one write. It goes on to its outcome even when the strategy that wanted it is cancelled."""
+        line.writes += 1
+        coro = self._submit(line, command)
+        if not line.driver.manifest.simulated:
+            return await asyncio.shield(self._tasks.spawn("submit", coro))
+        # A simulated venue that answers at once must not cost a task: run it here until it really waits.
+        try:
+            yielded = coro.send(None)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        return await asyncio.shield(self._tasks.spawn("submit", _finish(coro, yielded)))
+
+    async def _submit(self, line: Line, command: Command) -> Outcome:
+        try:
+            outcome = await line.driver.submit(command)
+        except Exception as error:
+            self._log.error("driver_raised", venue=line.driver.venue, client_id=command.client_id, reason=repr(error))
+            outcome = Unknown(client_id=command.client_id, message=f"the driver raised {error!r}")
+        if isinstance(outcome, Unknown):
+            line.unknown += 1
+        return outcome
+
+    # -- outcomes: plain functions, so that a cancelled strategy cannot stop halfway through one --------------------------------
+
+    def _conclude_place(self, line: Line, order: Order, outcome: Outcome) -> None:
+        seq = self._blotter.record("outcome", order.strategy, {"act": "place", **_plain(outcome)})
+        if isinstance(outcome, Accepted):
+            order.venue_id = order.venue_id or outcome.venue_id
+            if order.state in ("pending", "unknown"):
+                order.state = "open"
+                order.updated_ns = outcome.time_ns
+                self._blotter.settle(order, seq)
+            return
+        if isinstance(outcome, Rejected):
+            self._reject(order, outcome, seq)
+            return
+        self._mark_unknown(order, outcome, seq)
+
+    def _reject(self, order: Order, outcome: Rejected, seq: int) -> None:
+        order.reason, order.message = outcome.reason, outcome.message
+        order.updated_ns = outcome.time_ns
+        if order.state in ("pending", "unknown"):
+            order.state = "rejected"
+            self._blotter.counts["rejected"] += 1
+            self._log.warning("order_rejected", strategy=order.strategy, account=order.account, symbol=order.symbol,
+                              client_id=order.client_id, reason=outcome.reason, message=outcome.message)  # fmt: skip
+        self._blotter.settle(order, seq)
+
+    def _mark_unknown(self, order: Order, outcome: Unknown, seq: int) -> None:
+        self._blotter.counts["unknown"] += 1
+        order.message = outcome.message
+        self._log.warning("order_unknown", strategy=order.strategy, account=order.account, symbol=order.symbol,
+                          client_id=order.client_id, message=outcome.message)  # fmt: skip
+        if order.is_open:
+            order.state, order.reason = "unknown", "unresolved"
+            order.updated_ns = self._clock.now_ns()
+            self._blotter.settle(order, seq)
+            self.on_unknown(order)
+
+    # -- amend and cancel ------------------------------------------------------------------------------------------------------
+
+    async def amend(self, seat: Seat, order: Order, price: Decimal | None, size: Decimal | None) -> Order:
+        """Change an open order in place. Refused: the order stays as it was, `reason` and `message` tell why."""
+        now_ns = self._clock.now_ns()
+        line = self.line(order.account)
+        if not line.driver.manifest.can_amend:
+            order.reason, order.message = "unsupported", f"{line.driver.venue} cannot amend: cancel, then place"
+            return order
+        wanted = msgspec.structs.replace(order, price=price or order.price, size=size or order.size)
+        refusal = gate.check(wanted, self.view(seat, wanted))
+        command = Amend(account=order.account, client_id=order.client_id, venue_id=order.venue_id, symbol=order.symbol,
+                        price=price, size=size, expires_ns=now_ns + line.driver.manifest.expiry_ms * 1_000_000)  # fmt: skip
+        if refusal is None:
+            seat.sent(wanted, now_ns)
+            refusal = await self._turn(seat, line, command, now_ns + DEADLINE_NS, False, wanted, False)
+        if refusal is None and order.is_open:
+            refusal = await self._intend(seat, line, "amend", command)
+        if refusal is not None:
+            order.reason, order.message = refusal.reason, refusal.message
+            seat.denied(now_ns)
+            return order
+        if order.is_open:
+            self._conclude_amend(order, command, await self._send(line, command))
+        return order
+
+    def _conclude_amend(self, order: Order, command: Amend, outcome: Outcome) -> None:
+        seq = self._blotter.record("outcome", order.strategy, {"act": "amend", **_plain(outcome)})
+        if isinstance(outcome, Unknown):
+            self._mark_unknown(order, outcome, seq)
+        elif isinstance(outcome, Rejected):
+            order.reason, order.message = outcome.reason, outcome.message
+            if outcome.reason == "order_not_found" and order.is_open:
+                self.on_unknown(order)
+        elif order.is_open:
+            order.reason = order.message = ""
+            order.price = command.price or order.price
+            order.size = command.size or order.size
+            order.venue_id = outcome.venue_id or order.venue_id
+            order.updated_ns = outcome.time_ns
+
+    async def cancel(self, seat: Seat, order: Order) -> Order:
+        """Take an order out of its book. It bypasses the gate; its end is told by the venue's private stream."""
+        if not order.is_open:
+            return order
+        line = self.line(order.account)
+        command = Cancel(account=order.account, client_id=order.client_id, venue_id=order.venue_id, symbol=order.symbol)
+        deadline_ns = self._clock.now_ns() + 12 * DEADLINE_NS
+        refusal = await self._turn(seat, line, command, deadline_ns, True, order, True)
+        if refusal is None and order.is_open:
+            refusal = await self._intend(seat, line, "cancel", command)
+        if refusal is not None and refusal.reason != "journal":
+            order.reason, order.message = refusal.reason, refusal.message
+            return order
+        # A cancel that the journal cannot take still goes out: it can only make exposure smaller.
+        if order.is_open:
+            self._conclude_cancel(order, await self._send(line, command))
+        return order
+
+    def _conclude_cancel(self, order: Order, outcome: Outcome) -> None:
+        self._blotter.record("outcome", order.strategy, {"act": "cancel", **_plain(outcome)})
+        if isinstance(outcome, Unknown) or (isinstance(outcome, Rejected) and order.is_open):
+            order.message = outcome.message
+            self.on_unknown(order)
+
+    def statistics(self) -> Mapping[str, Any]:
+        return {venue: line.statistics() for venue, line in self.lines.items()}
+
+
+def _place(order: Order, now_ns: int, expiry_ms: int) -> Place:
+    return Place(
+        account=order.account,
+        client_id=order.client_id,
+        symbol=order.symbol,
+        side=order.side,
+        type=order.type,
+        size=order.size,
+        price=order.price,
+        tif=order.tif,
+        post_only=order.post_only,
+        reduce_only=order.reduce_only,
+        expires_ns=now_ns + expiry_ms * 1_000_000 if expiry_ms else 0,
+    )
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    return {"outcome": type(outcome).__name__.lower(), **msgspec.structs.asdict(outcome)}
+
+
+async def _finish(coro: Coroutine[Any, Any, Outcome], yielded: Any) -> Outcome:
+    outcome: Outcome = await resume(coro, yielded)
+    return outcome

@@ -1,0 +1,92 @@
+"""A seat at the desk: what one strategy may do, and whether it still may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from ctosd.abi.errors import CallerMistake, Fenced
+from ctosd.abi.orders import Order
+from ctosd.core.bucket import Bucket
+from ctosd.core.gate import Limits
+from ctosd.kernel.clock import SECOND
+
+FLOOD = 100
+"""Refused orders within one second that are a fault of the strategy, not of the market."""
+
+Same = tuple[str, str, Decimal, Decimal | None, str]
+
+
+class Seat:
+    """One strategy's rights. `save` writes its state to the journal; `on_fence` hears when the kernel takes the seat away."""
+
+    __slots__ = ("_denials", "_denied_ns", "_fence", "_recent", "accounts", "limits", "name", "on_fence", "rate", "save")
+
+    def __init__(self, name: str, accounts: tuple[str, ...], limits: Limits, now_ns: int) -> None:
+        self.name = name
+        self.accounts = accounts
+        self.limits = limits
+        self.rate = Bucket(max(1, limits.order_burst), limits.order_rate or 1e6, 0, now_ns, name=name)
+        self.save: Callable[[], None] = lambda: None
+        self.on_fence: Callable[[str, str], None] = lambda name, reason: None
+        self._fence = "the strategy has not been started"
+        self._recent: dict[Same, int] = {}
+        self._denials = 0
+        self._denied_ns = 0
+
+    def open(self) -> None:
+        self._fence = ""
+
+    def revoke(self, reason: str) -> None:
+        """From now on every syscall of the strategy raises `Fenced`."""
+        self._fence = reason or "revoked"
+
+    @property
+    def fence(self) -> str:
+        """Why the seat is revoked; empty while it is not."""
+        return self._fence
+
+    def demand(self) -> None:
+        if self._fence:
+            raise Fenced(f"{self.name} may not trade: {self._fence}")
+
+    def account(self, asked: str) -> str:
+        """The full name of the account that a call means."""
+        if not asked:
+            return self.accounts[0]
+        for account in self.accounts:
+            if asked in (account, account.partition("/")[0]):
+                return account
+        raise CallerMistake(f"{self.name} has no account {asked!r}; it has {', '.join(self.accounts)}")
+
+    def last_same_ns(self, order: Order) -> int:
+        return self._recent.get(_same(order), -(1 << 62))
+
+    def sent(self, order: Order, now_ns: int) -> None:
+        """Remember an order that passed the gate."""
+        if len(self._recent) > 64:
+            window_ns = self.limits.duplicate_window_ms * 1_000_000
+            self._recent = {same: at for same, at in self._recent.items() if now_ns - at < window_ns}
+        self._recent[_same(order)] = now_ns
+        if self.limits.order_rate is not None:
+            self.rate.take(1, now_ns)
+
+    def denied(self, now_ns: int) -> None:
+        """Count a refusal; a flood of them revokes the seat and raises `Fenced`."""
+        if now_ns - self._denied_ns > SECOND:
+            self._denials, self._denied_ns = 0, now_ns
+        self._denials += 1
+        if self._denials >= FLOOD and not self._fence:
+            reason = f"flooded the gate: {FLOOD} refused orders within a second"
+            self.revoke(reason)
+            self.on_fence(self.name, reason)
+            self.demand()
+
+    def statistics(self, now_ns: int) -> Mapping[str, Any]:
+        return {"fence": self._fence, "order_tokens": self.rate.tokens(now_ns), "order_burst": self.limits.order_burst}
+
+
+def _same(order: Order) -> Same:
+    """What makes two orders the same one sent twice. The tag tells slices of one plan apart."""
+    return order.symbol, order.side, order.size, order.price, order.tag

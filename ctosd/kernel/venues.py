@@ -1,0 +1,140 @@
+"""Venues as supervised things: connect, recover, then let strategies in; again and again until a person must act."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from ctosd.abi.driver import Driver, Log
+from ctosd.abi.errors import AuthFailed, Misconfigured, NotReady
+from ctosd.abi.events import VenueStatus, topic
+from ctosd.core.restart import RestartPolicy, next_delay
+from ctosd.kernel.desk import Desk
+from ctosd.kernel.egress import Line
+from ctosd.kernel.recovery import Fold, Recovery
+from ctosd.kernel.unit import Unit
+
+State = Literal["starting", "running", "backoff", "parked", "down", "stopped"]
+END_OF_DATA = "end of data"
+
+CONNECT = RestartPolicy(policy="always", backoff_s=1.0, cap_s=60.0)
+
+
+class Venue:
+    """One driver in the process table."""
+
+    def __init__(self, driver: Driver, now_ns: int) -> None:
+        self.name = driver.venue
+        self.driver = driver
+        self.state: State = "starting"
+        self.reason = ""
+        self.since_ns = now_ns
+        self.attempts = 0
+        self.last_error = ""
+        self.settled = asyncio.Event()
+        self.refused: Exception | None = None
+
+
+class Venues:
+    """All venues of the daemon. `jitter()` is in [0, 1)."""
+
+    def __init__(self, desk: Desk, recovery: Recovery, fold: Fold, jitter: Callable[[], float], log: Log) -> None:
+        self._desk = desk
+        self._recovery = recovery
+        self._fold = fold
+        self._jitter = jitter
+        self._log = log
+        self.all: dict[str, Venue] = {}
+        self.on_end: Callable[[], None] = lambda: None
+
+    def add(self, driver: Driver) -> None:
+        venue = Venue(driver, self._desk.clock.now_ns())
+        self.all[venue.name] = venue
+        self._desk.egress.lines[venue.name] = Line(driver, self._desk.clock.now_ns())
+        self._desk.bus.tap(topic("status", venue.name), lambda status: self._on_status(venue, status))
+
+    async def start(self) -> None:
+        """Begin to connect every venue; returns when each is up or its first attempt has failed."""
+        for venue in self.all.values():
+            self._desk.tasks.spawn(f"venue-{venue.name}", self._bring_up(venue))
+        await asyncio.gather(*(venue.settled.wait() for venue in self.all.values()))
+
+    async def _bring_up(self, venue: Venue) -> None:
+        replayed = False
+        while venue.state not in ("running", "parked", "stopped"):
+            venue.attempts += 1
+            try:
+                await venue.driver.start()
+                self._desk.market.enlist(venue.driver.instruments())
+                if not replayed:
+                    self._recovery.replay(self._fold, venue.name)
+                    self._desk.blotter.attach(venue.name)
+                    replayed = True
+                repairs = await self._recovery.reconcile(venue.name, venue.driver.accounts)
+            except (AuthFailed, Misconfigured) as error:
+                venue.refused = error
+                self._move(venue, "parked", str(error))
+                self._log.error("venue_parked", venue=venue.name, reason=str(error))
+            except NotReady as error:
+                await self._wait(venue, error)
+            else:
+                self._up(venue, repairs)
+            venue.settled.set()
+
+    def _up(self, venue: Venue, repairs: int) -> None:
+        line = self._desk.egress.lines[venue.name]
+        line.up, line.reason = True, ""
+        self._move(venue, "running", "")
+        self._log.info("venue_up", venue=venue.name, driver=venue.driver.manifest.name, repairs=repairs,
+                       instruments=len(venue.driver.instruments()))  # fmt: skip
+
+    async def _wait(self, venue: Venue, error: Exception) -> None:
+        delay_s = next_delay(CONNECT, venue.attempts, self._jitter())
+        venue.last_error = str(error)
+        self._move(venue, "backoff", str(error))
+        self._log.warning("venue_backoff", venue=venue.name, delay_s=round(delay_s, 2), reason=str(error))
+        venue.settled.set()
+        await self._desk.clock.sleep(delay_s)
+
+    def _move(self, venue: Venue, state: State, reason: str) -> None:
+        venue.state, venue.reason = state, reason
+        venue.since_ns = self._desk.clock.now_ns()
+        if state != "running":
+            line = self._desk.egress.lines[venue.name]
+            line.up, line.reason = False, reason
+
+    def _on_status(self, venue: Venue, status: VenueStatus) -> None:
+        if status.up == (venue.state == "running"):
+            return
+        if status.up:
+            self._up(venue, 0)
+            return
+        self._move(venue, "down", status.reason)
+        self._log.warning("venue_down", venue=venue.name, reason=status.reason)
+        if all(each.state == "down" and each.reason == END_OF_DATA for each in self.all.values()):
+            self.on_end()
+
+    async def ready(self, unit: Unit) -> None:
+        """Return when every venue of a unit is up. Raises `Misconfigured` when one never will be."""
+        for account in unit.recipe.accounts:
+            venue = self.all[account.partition("/")[0]]
+            while venue.state != "running":
+                if venue.refused is not None:
+                    raise Misconfigured(f"its venue {venue.name} is parked: {venue.refused}")
+                unit.reason = f"waiting for {venue.name}: {venue.reason or venue.state}"
+                await self._desk.clock.sleep(0.05)
+
+    async def stop(self, within_s: float = 5.0) -> None:
+        for venue in self.all.values():
+            try:
+                await asyncio.wait_for(venue.driver.stop(), within_s)
+            except TimeoutError:
+                self._log.warning("driver_stop_late", venue=venue.name, seconds=within_s)
+            self._move(venue, "stopped", "the daemon stops")
+
+    def statistics(self) -> Mapping[str, Any]:
+        return {
+            venue.name: {"state": venue.state, "reason": venue.reason, "attempts": venue.attempts, **venue.driver.statistics()}
+            for venue in self.all.values()
+        }

@@ -1,0 +1,71 @@
+"""Evidence of life: how late the loop runs, and whether everything that must move has moved since the last look."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from ctosd.abi.clock import Clock, Timer
+from ctosd.kernel.bus import Bus
+from ctosd.kernel.ports import Journal
+
+BEAT_NS = 100_000_000
+KEPT = 600
+LATE_NS = 1_000_000_000
+
+
+class Watchdog:
+    """Beats on the loop's own clock and keeps how late each beat came."""
+
+    def __init__(self, clock: Clock, bus: Bus, journal: Journal) -> None:
+        self._clock = clock
+        self._bus = bus
+        self._journal = journal
+        self._lags: deque[int] = deque(maxlen=KEPT)
+        self._timer: Timer | None = None
+        self._due_ns = 0
+        self._beats = 0
+        self._seen = 0
+        self.worst_ns = 0
+
+    def start(self) -> None:
+        self._due_ns = self._clock.now_ns() + BEAT_NS
+        self._timer = self._clock.call_at(self._due_ns, self._beat)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _beat(self) -> None:
+        now_ns = self._clock.now_ns()
+        lag = max(0, now_ns - self._due_ns)
+        self._lags.append(lag)
+        self.worst_ns = max(self.worst_ns, lag)
+        self._beats += 1
+        self._due_ns = now_ns + BEAT_NS
+        self._timer = self._clock.call_at(self._due_ns, self._beat)
+
+    def alive(self) -> str:
+        """Why the daemon may not call itself alive; empty when it may. Looks at what happened since the last call."""
+        beats, self._seen = self._beats - self._seen, self._beats
+        if not beats:
+            return "the loop has not turned"
+        if self._lags and self._lags[-1] > LATE_NS:
+            return f"the loop is {self._lags[-1] / 1e9:.1f} s late"
+        return f"the journal failed: {self._journal.failed}" if self._journal.failed else ""
+
+    def lag_ms(self, quantile: float) -> float:
+        """A quantile of the last minute's lateness, in milliseconds."""
+        if not self._lags:
+            return 0.0
+        ordered = sorted(self._lags)
+        return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] / 1e6
+
+    def statistics(self) -> Mapping[str, Any]:
+        return {
+            "lag_p50_ms": round(self.lag_ms(0.5), 3),
+            "lag_p99_ms": round(self.lag_ms(0.99), 3),
+            "lag_worst_ms": round(self.worst_ns / 1e6, 3),
+            "beats": self._beats,
+        }
