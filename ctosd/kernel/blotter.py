@@ -28,6 +28,7 @@ from ctosd.kernel.ports import Journal
 ZERO = Decimal(0)
 REFUSALS_KEPT = 50
 CLOSED_KEPT = 20_000
+FILLS_KEPT = 1_000
 
 
 class Own(msgspec.Struct, frozen=True):
@@ -76,6 +77,7 @@ class Blotter:
         self._by_instrument: dict[tuple[str, str], dict[str, Order]] = {}
         self._closed: deque[str] = deque()
         self.refusals: dict[str, deque[Denial]] = {}
+        self.recent: deque[tuple[str, Fill]] = deque(maxlen=FILLS_KEPT)
         self.last_fill_ns: dict[str, int] = {}
         self.owners: set[str] = set()
         self.missed: dict[str, list[Own]] = {}
@@ -115,7 +117,7 @@ class Blotter:
             return False
         seq = self.record("fill", strategy, fill)
         self.counts["fills"] += 1
-        self.last_fill_ns[fill.account] = fill.time_ns
+        self.note(strategy, fill)
         if order is None:
             self.counts["external"] += 1
             self._log.warning("external_fill", account=fill.account, symbol=fill.symbol, side=fill.side, size=str(fill.size),
@@ -132,6 +134,11 @@ class Blotter:
             self._close(order)
             self._tell(order, seq, order)
         return True
+
+    def note(self, strategy: str, fill: Fill) -> None:
+        """Remember a booked fill for those who ask for the newest."""
+        self.recent.append((strategy, fill))
+        self.last_fill_ns[fill.account] = fill.time_ns
 
     def on_update(self, update: OrderUpdate) -> None:
         """The venue's word on an order."""

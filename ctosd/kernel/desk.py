@@ -113,12 +113,13 @@ class Desk:
         return placed
 
     def order(
-        self, seat: Seat, account: str, symbol: str, side: Side, size: Decimal, *, reduce_only: bool = False, tag: str = ""
+        self, seat: Seat, account: str, symbol: str, side: Side, size: Decimal, *, reduce_only: bool = False, tag: str = "",
+        client_id: str = "",
     ) -> Order:
-        """A market order that has not been sent."""
+        """A market order that has not been sent, under a fresh client id unless one is given."""
         now_ns = self.clock.now_ns()
         return Order(
-            client_id=self.ids.mint(),
+            client_id=client_id or self.ids.mint(),
             strategy=seat.name,
             account=account,
             symbol=symbol,

@@ -151,7 +151,7 @@ class Recovery:
         instrument = self._desk.instrument(fill.account, fill.symbol)
         if not self._blotter.ledger.apply(fill, row.key, instrument):
             return
-        self._blotter.last_fill_ns[fill.account] = fill.time_ns
+        self._blotter.note(row.key, fill)
         order = orders.get(fill.client_id)
         if order is not None:
             lifecycle.on_fill(order, fill)

@@ -13,7 +13,7 @@ from traceback import extract_tb
 from typing import Any
 
 from ctosd.abi.driver import Log
-from ctosd.abi.errors import AuthFailed, CtosError, Fenced, Misconfigured
+from ctosd.abi.errors import AuthFailed, CtosError, Fenced, InvariantBroken, Misconfigured
 from ctosd.core.restart import next_delay, next_failures, wants_restart
 from ctosd.kernel.clock import SECOND
 from ctosd.kernel.desk import Desk
@@ -36,6 +36,7 @@ class Supervisor:
         self._log = log
         self.units: dict[str, Unit] = {}
         self.closing = False
+        self.on_broken: Callable[[InvariantBroken], None] = lambda error: None
 
     def add(self, unit: Unit) -> None:
         """Put a unit into the table, stopped."""
@@ -105,7 +106,10 @@ class Supervisor:
     def _failed(self, unit: Unit, error: BaseException) -> None:
         unit.last_error = explain(error)
         self._log.error("strategy_failed", strategy=unit.name, reason=unit.last_error)
-        if isinstance(error, Blocked):
+        if isinstance(error, InvariantBroken):
+            self._park(unit, unit.last_error)
+            self.on_broken(error)  # raised under its hands, but ours: the daemon must not go on
+        elif isinstance(error, Blocked):
             self._park(unit, f"fenced: it blocked the loop ({error})")
         elif isinstance(error, AuthFailed | Misconfigured):
             self._park(unit, f"it cannot run as configured: {error}")

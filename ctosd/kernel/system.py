@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ctosd.abi.driver import Driver, Log
+from ctosd.abi.errors import InvariantBroken
 from ctosd.core.gate import Limits
 from ctosd.core.ids import ClientIds
 from ctosd.core.ledger import Ledger
@@ -93,6 +94,8 @@ def build(
 
     def on_task_failure(name: str, error: BaseException) -> None:
         log.error("task_failed", task=name, reason=repr(error))
+        if isinstance(error, InvariantBroken):
+            supervisor.on_broken(error)
 
     bus = Bus(on_fault)
     market = Market(bus, clock)
@@ -109,10 +112,11 @@ def build(
     if fold.mode:
         switch.set(fold.mode["mode"], fold.mode["reason"], fold.mode["by"])
     venues = Venues(desk, recovery, fold, jitter, log)
+    supervisor = Supervisor(desk, venues.ready, jitter, log)
     return System(
         desk=desk,
         scheduler=Scheduler(asyncio.get_running_loop()),
-        supervisor=Supervisor(desk, venues.ready, jitter, log),
+        supervisor=supervisor,
         venues=venues,
         recovery=recovery,
         journal=journal,

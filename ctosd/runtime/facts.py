@@ -33,7 +33,6 @@ class Facts:
 
     def __init__(self, system: System) -> None:
         self.system = system
-        self._fills: list[Any] = []
 
     # -- the whole -----------------------------------------------------------------------------------------------------------
 
@@ -46,7 +45,7 @@ class Facts:
             "boot": s.journal.boot,
             "pid": os.getpid(),
             "uptime_s": round((now_ns - s.started_ns) / SECOND, 3),
-            "ready": all(venue.state in ("running", "parked") for venue in s.venues.all.values()),
+            "ready": all(venue.state == "running" for venue in s.venues.all.values()),
             "clock": "virtual" if s.virtual else "wall",
             "mode": s.desk.switch.mode,
             "mode_reason": s.desk.switch.reason,
@@ -146,11 +145,10 @@ class Facts:
         }
 
     def fills(self, limit: int = 50, strategy: str = "") -> list[Record]:
-        rows = []
-        for row in self.system.journal.rows(("fill",)):
-            if not strategy or row.key == strategy:
-                rows.append(row)
-        return [{"strategy": row.key, **msgspec.json.decode(row.body)} for row in rows[-limit:]]
+        """The newest fills, oldest first; the journal has them all."""
+        recent = self.system.desk.blotter.recent
+        chosen = [(owner, fill) for owner, fill in recent if not strategy or owner == strategy]
+        return [{"strategy": owner, **msgspec.to_builtins(fill)} for owner, fill in chosen[-limit:]]
 
     # -- /proc -----------------------------------------------------------------------------------------------------------------
 

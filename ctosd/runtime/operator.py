@@ -153,7 +153,7 @@ class Operator(Facts):
         size = instrument.min_size
         if price and instrument.min_notional:
             size = max(size, instrument.floor_size(instrument.min_notional / price) + instrument.lot)
-        return desk.order(unit.seat, account, symbol, "buy", size)
+        return desk.order(unit.seat, account, symbol, "buy", size, client_id="probe")
 
     # -- any syscall ----------------------------------------------------------------------------------------------------------------
 
