@@ -75,7 +75,7 @@ def _run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return STOPPED
     from ctosd.daemon import Daemon
     from ctosd.host import places
-    from ctosd.host.lock import InstanceLock
+    from ctosd.host.storage.lock import InstanceLock
 
     where = places.find(args.var, environ)
     where.make()

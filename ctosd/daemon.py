@@ -21,14 +21,14 @@ from ctosd.abi.errors import InvariantBroken, Misconfigured
 from ctosd.abi.events import MarketEvent
 from ctosd.core.holding import pnl
 from ctosd.host import secrets
-from ctosd.host.control import ControlServer
+from ctosd.host.config.settings import Config, VenueConfig
+from ctosd.host.control.server import ControlServer
 from ctosd.host.guard import Guard
-from ctosd.host.journal import open_journal
-from ctosd.host.logs import Logs
+from ctosd.host.logs.hub import Logs
 from ctosd.host.notify import Notifier
 from ctosd.host.places import Places
-from ctosd.host.settings import Config, VenueConfig
-from ctosd.host.store import FileStore, MemoryStore
+from ctosd.host.storage.journal import open_journal
+from ctosd.host.storage.store import FileStore, MemoryStore
 from ctosd.kernel.clock import SECOND, VirtualClock, WallClock
 from ctosd.kernel.loop import VirtualLoop
 from ctosd.kernel.system import System, build
@@ -74,7 +74,7 @@ class Daemon:
 
     def _open_journal(self) -> Any:
         if not self.virtual:
-            return open_journal(self.places.journal, durability=self.config.durability, now_ns=time.time_ns())
+            return open_journal(self.places.journal, durability=self.config.durability, now_ns=self.clock.now_ns())
         path = self.places.lib / "virtual.db"
         for name in (path, *(path.with_name(path.name + tail) for tail in ("-wal", "-shm", "-journal"))):
             name.unlink(missing_ok=True)  # a simulated run begins from nothing, so that it can be repeated to the byte
@@ -162,7 +162,9 @@ class Daemon:
         up = sum(venue.state == "running" for venue in system.venues.all.values())
         unknown = len(system.desk.blotter.unresolved())
         status = f"{up} venues up, {running} strategies running, {unknown} unknown orders"
-        self.log.info("ready", status=status, seconds=round(seconds, 3), socket=str(self.places.socket), boot=self.journal.boot)
+        self.log.info(
+            "ready", status=status, seconds=round(seconds, 3), socket=str(self.places.socket), boot=self.journal.boot
+        )
         self.notifier.ready(status)
         if self.notifier.interval_s:
             self._every(self.notifier.interval_s, lambda: self._ping(system))
@@ -292,6 +294,7 @@ class Daemon:
     def _report(self, operator: Operator, events: int, wall_s: float) -> None:
         report = summarise(operator, events, wall_s)
         self.log.info("report", **report)
+        self.logs.flush(1.0)  # the report comes last
         print(render(report), file=sys.stdout)
 
 

@@ -18,7 +18,7 @@ import pytest
 from ctosd import __version__
 
 ROOT = Path(__file__).parent.parent
-TOY = Path(__file__).parent / "host" / "toy_operator.py"
+TOY = Path(__file__).parent / "host" / "control" / "toy_operator.py"
 PLAIN = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
 

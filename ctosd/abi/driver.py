@@ -17,7 +17,19 @@ from typing import Any, ClassVar, Protocol
 
 from ctosd.abi.clock import Clock
 from ctosd.abi.commands import Command, Outcome
-from ctosd.abi.events import Balance, Bar, BookDelta, Channel, Event, Fill, Funding, MarketEvent, OrderUpdate, Position, Quote
+from ctosd.abi.events import (
+    Balance,
+    Bar,
+    BookDelta,
+    Channel,
+    Event,
+    Fill,
+    Funding,
+    MarketEvent,
+    OrderUpdate,
+    Position,
+    Quote,
+)
 from ctosd.abi.instruments import Instrument
 
 
@@ -82,10 +94,14 @@ class Ports:
     clock: Clock
     log: Log
     publish: Callable[[str, Event], None]
-    spawn: Callable[[str, Coroutine[Any, Any, None]], None]  # a supervised background task, cancelled when the driver stops
+    spawn: Callable[
+        [str, Coroutine[Any, Any, None]], None
+    ]  # a supervised background task, cancelled when the driver stops
     open_feed: Callable[[Mapping[str, Any]], Feed]  # a recorded market by its description
     store: Store | None = None
-    drive: Callable[[Feed, Callable[[int, MarketEvent], None]], None] | None = None  # virtual clock: the kernel pumps the feed
+    drive: Callable[[Feed, Callable[[int, MarketEvent], None]], None] | None = (
+        None  # virtual clock: the kernel pumps the feed
+    )
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # account name -> its credentials
 
 
@@ -127,7 +143,9 @@ class Driver(ABC):
         """A snapshot with at most `level` levels a side, best first."""
 
     @abstractmethod
-    async def fetch_klines(self, symbol: str, timeframe: str, limit: int, start_ns: int = 0, end_ns: int = 0) -> Sequence[Bar]:
+    async def fetch_klines(
+        self, symbol: str, timeframe: str, limit: int, start_ns: int = 0, end_ns: int = 0
+    ) -> Sequence[Bar]:
         """Closed bars, oldest first, at most the newest `limit` of the range."""
 
     @abstractmethod

@@ -82,7 +82,9 @@ def split_symbol(symbol: str) -> tuple[str, str, str]:
     pair, _, settle = normalise_symbol(symbol).partition(":")
     base, slash, quote = pair.partition("/")
     if not (base and slash and quote):
-        raise CallerMistake(f"{symbol!r} is not a symbol: write BASE/QUOTE for spot or BASE/QUOTE:SETTLE for a perpetual")
+        raise CallerMistake(
+            f"{symbol!r} is not a symbol: write BASE/QUOTE for spot or BASE/QUOTE:SETTLE for a perpetual"
+        )
     return base, quote, settle
 
 

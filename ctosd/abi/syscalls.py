@@ -67,7 +67,9 @@ class Syscalls(Protocol):
         """Cancel one of the strategy's own orders by its client id."""
         ...
 
-    async def amend_order(self, order_id: str, symbol: str = "", *, price: Number | None = None, size: Number | None = None) -> Order:
+    async def amend_order(
+        self, order_id: str, symbol: str = "", *, price: Number | None = None, size: Number | None = None
+    ) -> Order:
         """Change price or total size in place. Where the venue cannot, `reason` is `unsupported` and nothing changed."""
         ...
 

@@ -90,7 +90,9 @@ def _halted(order: Order, view: View) -> Refusal | None:
     if view.mode == "reducing" and reduces(order, view):
         return None
     reason = "halted" if view.mode == "halted" else "reducing"
-    return Refusal(reason, f"trading is {view.mode}: {view.mode_reason or 'no reason given'}; `ctosctl resume` lifts it")
+    return Refusal(
+        reason, f"trading is {view.mode}: {view.mode_reason or 'no reason given'}; `ctosctl resume` lifts it"
+    )
 
 
 def _venue(order: Order, view: View) -> Refusal | None:
@@ -131,7 +133,9 @@ def _price(order: Order, view: View) -> Refusal | None:
     limit = view.limits.max_price_age_s
     if limit is None or view.price_age_ns <= max(int(limit * 1e9), view.price_valid_ns):
         return None
-    return Refusal("stale_price", f"the last price of {order.symbol} is {view.price_age_ns / 1e9:.1f} s old; at most {limit} s")
+    return Refusal(
+        "stale_price", f"the last price of {order.symbol} is {view.price_age_ns / 1e9:.1f} s old; at most {limit} s"
+    )
 
 
 def _band(order: Order, view: View) -> Refusal | None:
@@ -162,7 +166,9 @@ def _order_notional(order: Order, view: View) -> Refusal | None:
     worth = order.size * price
     for limits in (view.limits, view.house):
         if limits.max_order_notional is not None and worth > limits.max_order_notional:
-            return Refusal("max_order_notional", f"worth {_money(worth)}, one order may be worth {limits.max_order_notional}")
+            return Refusal(
+                "max_order_notional", f"worth {_money(worth)}, one order may be worth {limits.max_order_notional}"
+            )
     return None
 
 
@@ -216,7 +222,9 @@ def _duplicate(order: Order, view: View) -> Refusal | None:
 def _rate(order: Order, view: View) -> Refusal | None:
     if view.limits.order_rate is None or view.tokens >= 1 or view.privileged:
         return None
-    return Refusal("order_rate", f"more than {view.limits.order_burst} orders at once or {view.limits.order_rate} a second")
+    return Refusal(
+        "order_rate", f"more than {view.limits.order_burst} orders at once or {view.limits.order_rate} a second"
+    )
 
 
 CHECKS: tuple[tuple[str, Check], ...] = (

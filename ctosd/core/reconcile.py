@@ -65,7 +65,9 @@ def _differs(order: Order, update: OrderUpdate) -> bool:
     )
 
 
-def is_proved_absent(order: Order, now_ns: int, expiry_ns: int, grace_ns: int, found: OrderUpdate | None, listed: bool) -> bool:
+def is_proved_absent(
+    order: Order, now_ns: int, expiry_ns: int, grace_ns: int, found: OrderUpdate | None, listed: bool
+) -> bool:
     """Whether the venue can no longer have the order: two endpoints do not know it, and no request can still arrive.
 
     `found` is the answer to a query by client id, `listed` whether it is among the open orders or the fills.

@@ -17,7 +17,7 @@ from ctosd.abi.driver import Driver
 from ctosd.abi.errors import Misconfigured
 from ctosd.abi.strategy import Strategy
 from ctosd.host import entrypoints
-from ctosd.host.mistakes import did_you_mean
+from ctosd.host.config.mistakes import did_you_mean
 
 Group = Literal["ctos.drivers", "ctos.strategies"]
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ctosd.host.document import Section
-from ctosd.host.mistakes import Mistake, Place, Report, did_you_mean
-from ctosd.host.yamlfile import read_file
+from ctosd.host.config.document import Section
+from ctosd.host.config.mistakes import Mistake, Place, Report, did_you_mean
+from ctosd.host.config.yamlfile import read_file
 
 FILE = "accounts.yaml"
 

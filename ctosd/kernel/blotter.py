@@ -146,7 +146,9 @@ class Blotter:
         if order is None:
             if update.state not in TERMINAL:
                 self.counts["external"] += 1
-                self._log.warning("external_order", account=update.account, symbol=update.symbol, client_id=update.client_id)
+                self._log.warning(
+                    "external_order", account=update.account, symbol=update.symbol, client_id=update.client_id
+                )
             return
         changed, violation = lifecycle.on_update(order, update)
         if violation:
@@ -160,7 +162,13 @@ class Blotter:
         if instrument is None or not self.ledger.apply_funding(payment, instrument):
             return
         seq = self.record("funding", payment.account, payment)
-        self._log.info("funding", account=payment.account, symbol=payment.symbol, amount=str(payment.amount), rate=str(payment.rate))
+        self._log.info(
+            "funding",
+            account=payment.account,
+            symbol=payment.symbol,
+            amount=str(payment.amount),
+            rate=str(payment.rate),
+        )
         for holding in list(self.ledger.holdings(account=payment.account)):
             if holding.symbol == payment.symbol and holding.strategy != EXTERNAL:
                 self.tell(holding.strategy, Own(seq, payment))
@@ -183,9 +191,16 @@ class Blotter:
         last = kept[-1] if kept else None
         if last is not None and (last.reason, last.symbol, last.side) == (refusal.reason, order.symbol, order.side):
             last.count += 1
-            last.time_ns, last.message, last.size, last.price = order.updated_ns, refusal.message, order.size, order.price
+            last.time_ns, last.message, last.size, last.price = (
+                order.updated_ns,
+                refusal.message,
+                order.size,
+                order.price,
+            )
             return
-        kept.append(Denial(order.updated_ns, refusal.reason, refusal.message, order.symbol, order.side, order.size, order.price))
+        kept.append(
+            Denial(order.updated_ns, refusal.reason, refusal.message, order.symbol, order.side, order.size, order.price)
+        )
         self.journal.append("refusal", order.strategy, self._encode(order), order.updated_ns)
         self._log.warning("order_denied", strategy=order.strategy, account=order.account, symbol=order.symbol, side=order.side,
                           size=str(order.size), reason=refusal.reason, message=refusal.message)  # fmt: skip

@@ -119,8 +119,7 @@ class VirtualClock(_Timers):
 
     def call_at(self, when_ns: int, call: Callable[[], None]) -> Deadline:
         deadline = self._push(max(when_ns, self.time_ns), call)
-        if deadline.when_ns < self.next_ns:
-            self.next_ns = deadline.when_ns
+        self.next_ns = min(self.next_ns, deadline.when_ns)
         return deadline
 
     async def sleep(self, seconds: float) -> None:

@@ -113,7 +113,15 @@ class Desk:
         return placed
 
     def order(
-        self, seat: Seat, account: str, symbol: str, side: Side, size: Decimal, *, reduce_only: bool = False, tag: str = "",
+        self,
+        seat: Seat,
+        account: str,
+        symbol: str,
+        side: Side,
+        size: Decimal,
+        *,
+        reduce_only: bool = False,
+        tag: str = "",
         client_id: str = "",
     ) -> Order:
         """A market order that has not been sent, under a fresh client id unless one is given."""

@@ -49,7 +49,13 @@ class Line:
         self.unknown = 0
 
     def statistics(self) -> Mapping[str, Any]:
-        return {"up": self.up, "intents": self.intents, "writes": self.writes, "waiting": self.waiting, "unknown": self.unknown}
+        return {
+            "up": self.up,
+            "intents": self.intents,
+            "writes": self.writes,
+            "waiting": self.waiting,
+            "unknown": self.unknown,
+        }
 
 
 class Egress:
@@ -186,11 +192,15 @@ class Egress:
             while not line.buckets.take(costs, self._clock.now_ns(), urgent):
                 wait_ns = line.buckets.wait_ns(costs, self._clock.now_ns(), urgent)
                 if self._clock.now_ns() + wait_ns > deadline_ns:
-                    return Refusal("deadline", f"the rate limit of the venue would hold it for {wait_ns / SECOND:.1f} s more")
+                    return Refusal(
+                        "deadline", f"the rate limit of the venue would hold it for {wait_ns / SECOND:.1f} s more"
+                    )
                 await self._clock.sleep(max(wait_ns, 1_000_000) / SECOND)
         except asyncio.CancelledError:
             if isinstance(command, Place):
-                self._blotter.settle(self._refuse(order, Refusal("fenced", "cancelled while it waited; nothing was sent")), 0)
+                self._blotter.settle(
+                    self._refuse(order, Refusal("fenced", "cancelled while it waited; nothing was sent")), 0
+                )
             raise
         finally:
             line.waiting -= 1

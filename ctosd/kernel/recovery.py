@@ -179,12 +179,14 @@ class Recovery:
             ours = self._blotter.open_orders(account=account)
             theirs = await driver.fetch_open_orders(account)
             fills = await driver.fetch_fills(account, self._since_ns(account, ours))
-            booked = self._blotter.ledger.knows
-            repairs = diff(ours, theirs, fills, lambda f: booked(f.account, f.symbol, f.trade_id))
+            repairs = diff(ours, theirs, fills, self._booked)
             for repair in repairs:
                 count += await self._apply(repair)
         self.repairs += count
         return count
+
+    def _booked(self, fill: Fill) -> bool:
+        return self._blotter.ledger.knows(fill.account, fill.symbol, fill.trade_id)
 
     def _since_ns(self, account: str, ours: list[Order]) -> int:
         last = self._blotter.last_fill_ns.get(account, 0)
@@ -193,7 +195,9 @@ class Recovery:
 
     async def _apply(self, repair: Repair) -> int:
         if isinstance(repair, Book):
-            self._log.info("repair_fill", account=repair.fill.account, symbol=repair.fill.symbol, client_id=repair.fill.client_id)
+            self._log.info(
+                "repair_fill", account=repair.fill.account, symbol=repair.fill.symbol, client_id=repair.fill.client_id
+            )
             return int(self._blotter.on_fill(repair.fill))
         if isinstance(repair, Adopt):
             self._blotter.on_update(repair.update)

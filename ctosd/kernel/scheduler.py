@@ -93,7 +93,19 @@ class Lane:
     `after` is called after each handler that returned (it saves the strategy's state); `main` is the body of its task.
     """
 
-    __slots__ = ("_after", "_held", "_ready", "_wake", "busy", "entered", "failure", "mailbox", "name", "scheduler", "task")
+    __slots__ = (
+        "_after",
+        "_held",
+        "_ready",
+        "_wake",
+        "busy",
+        "entered",
+        "failure",
+        "mailbox",
+        "name",
+        "scheduler",
+        "task",
+    )
 
     def __init__(self, name: str, scheduler: Scheduler, after: Callable[[bool], None]) -> None:
         self.name = name

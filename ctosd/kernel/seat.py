@@ -21,7 +21,18 @@ Same = tuple[str, str, Decimal, Decimal | None, str]
 class Seat:
     """One strategy's rights. `save` writes its state to the journal; `on_fence` hears when the kernel takes the seat away."""
 
-    __slots__ = ("_denials", "_denied_ns", "_fence", "_recent", "accounts", "limits", "name", "on_fence", "rate", "save")
+    __slots__ = (
+        "_denials",
+        "_denied_ns",
+        "_fence",
+        "_recent",
+        "accounts",
+        "limits",
+        "name",
+        "on_fence",
+        "rate",
+        "save",
+    )
 
     def __init__(self, name: str, accounts: tuple[str, ...], limits: Limits, now_ns: int) -> None:
         self.name = name

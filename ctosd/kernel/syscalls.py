@@ -7,7 +7,19 @@ from decimal import Decimal, InvalidOperation
 from typing import get_args
 
 from ctosd.abi.errors import CallerMistake
-from ctosd.abi.events import CHANNELS, TERMINAL, Balance, Bar, BookDelta, Channel, Funding, OrderType, Position, TimeInForce, topic
+from ctosd.abi.events import (
+    CHANNELS,
+    TERMINAL,
+    Balance,
+    Bar,
+    BookDelta,
+    Channel,
+    Funding,
+    OrderType,
+    Position,
+    TimeInForce,
+    topic,
+)
 from ctosd.abi.instruments import Instrument, Side
 from ctosd.abi.orders import Order
 from ctosd.abi.syscalls import Number, OrderKind, Syscalls
@@ -213,7 +225,9 @@ class Handle(Syscalls):
         full, instrument = self._enter(account, symbol)
         wanted = number(leverage, "leverage")
         if not 0 < wanted <= instrument.max_leverage:
-            raise CallerMistake(f"leverage {wanted} of {instrument.symbol} must be above 0 and at most {instrument.max_leverage}")
+            raise CallerMistake(
+                f"leverage {wanted} of {instrument.symbol} must be above 0 and at most {instrument.max_leverage}"
+            )
         await self._desk.driver(full).set_leverage(full, instrument.symbol, wanted)
 
 

@@ -270,4 +270,3 @@ class Unit:
             "reason": self.reason,
             **(self.lane.statistics() if self.lane is not None else {}),
         }
-

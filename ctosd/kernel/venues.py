@@ -135,6 +135,11 @@ class Venues:
 
     def statistics(self) -> Mapping[str, Any]:
         return {
-            venue.name: {"state": venue.state, "reason": venue.reason, "attempts": venue.attempts, **venue.driver.statistics()}
+            venue.name: {
+                "state": venue.state,
+                "reason": venue.reason,
+                "attempts": venue.attempts,
+                **venue.driver.statistics(),
+            }
             for venue in self.all.values()
         }

@@ -122,7 +122,14 @@ class ExecutionEngine(Handle):
             if size < max(instrument.min_size, instrument.lot):
                 break
             order = await self.place_order(
-                instrument.symbol, side, "ioc", size, bound, reduce_only=reduce_only, account=account, tag=f"slice-{slice_}"
+                instrument.symbol,
+                side,
+                "ioc",
+                size,
+                bound,
+                reduce_only=reduce_only,
+                account=account,
+                tag=f"slice-{slice_}",
             )
             placed.append(order)
             if not order.filled:
@@ -165,7 +172,14 @@ class ExecutionEngine(Handle):
             if slipped > chase.max_slip or clock.now_ns() >= end_ns:
                 break
             order = await self.place_order(
-                instrument.symbol, side, "post_only", rest, price, reduce_only=reduce_only, account=account, tag=f"chase-{turn}"
+                instrument.symbol,
+                side,
+                "post_only",
+                rest,
+                price,
+                reduce_only=reduce_only,
+                account=account,
+                tag=f"chase-{turn}",
             )
             placed.append(order)
             if order.state in ("denied", "unknown"):

@@ -161,11 +161,11 @@ class Facts:
             "uptime": lambda: round((desk.clock.now_ns() - s.started_ns) / SECOND, 3),
             "boot_id": s.journal.boot,
             "status": lambda: Status({"Mode": desk.switch.mode, "Reason": desk.switch.reason, "RssMb": rss_mb()}),
-            "bus": lambda: self._bus(),
+            "bus": self._bus,
             "drivers": lambda: {name: self._driver(venue) for name, venue in s.venues.all.items()},
             "strategies": lambda: {name: self._unit(unit) for name, unit in s.supervisor.units.items()},
-            "orders": lambda: self._orders(),
-            "positions": lambda: self._holdings(),
+            "orders": self._orders,
+            "positions": self._holdings,
             "risk": lambda: {
                 "mode": desk.switch.mode,
                 "switch": Status(camel(desk.switch.statistics())),
@@ -259,4 +259,3 @@ def rss_mb() -> float:
     """Resident memory of this process in MiB (proc_pid_statm(5))."""
     with open("/proc/self/statm", encoding="ascii") as statm:
         return round(int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
-

@@ -125,7 +125,9 @@ class Operator(Facts):
         }
 
     def _gates(self, unit: Unit) -> list[Record]:
-        gates = [self._verdict("running", "" if unit.state == "running" else f"the strategy is {unit.state}: {unit.reason}")]
+        gates = [
+            self._verdict("running", "" if unit.state == "running" else f"the strategy is {unit.state}: {unit.reason}")
+        ]
         gates.append(self._verdict("seat", unit.seat.fence))
         gates.append(self._verdict("journal", self.system.journal.failed))
         probe = self._probe(unit)
@@ -144,7 +146,9 @@ class Operator(Facts):
         desk = self.system.desk
         account = unit.recipe.accounts[0]
         venue = account.partition("/")[0]
-        named = getattr(unit.recipe.params, "symbol", None) or next(iter(getattr(unit.recipe.params, "symbols", ())), "")
+        named = getattr(unit.recipe.params, "symbol", None) or next(
+            iter(getattr(unit.recipe.params, "symbols", ())), ""
+        )
         symbol = desk.market.symbol(venue, named) if isinstance(named, str) and named else ""
         if not symbol:
             return None
@@ -198,7 +202,11 @@ def _arguments(name: str, method: Any, args: dict[str, str]) -> dict[str, Any]:
             near = get_close_matches(key, parameters, 1)
             raise CallerMistake(f"{name} takes no {key!r}; it takes {near[0] if near else ', '.join(parameters)}")
         out["*" if parameters[key].kind is inspect.Parameter.VAR_POSITIONAL else key] = _value(parameters[key], value)
-    missing = [p.name for p in parameters.values() if p.default is p.empty and p.name not in out and p.kind is p.POSITIONAL_OR_KEYWORD]
+    missing = [
+        p.name
+        for p in parameters.values()
+        if p.default is p.empty and p.name not in out and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
     if missing:
         raise CallerMistake(f"{name} also needs {', '.join(missing)}")
     return out

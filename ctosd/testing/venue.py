@@ -51,7 +51,12 @@ class ScriptedVenue(Driver):
     """A driver whose every answer is scripted; unscripted commands are accepted and rest."""
 
     manifest = Manifest(
-        name="scripted", config=NoConfig, simulated=True, limits=(Limit("orders", 1000, 1000, 100),), expiry_ms=0, grace_ms=0
+        name="scripted",
+        config=NoConfig,
+        simulated=True,
+        limits=(Limit("orders", 1000, 1000, 100),),
+        expiry_ms=0,
+        grace_ms=0,
     )
 
     def __init__(self, accounts: Sequence[str], ports: Ports, instruments: Sequence[Instrument] = ()) -> None:
@@ -78,7 +83,9 @@ class ScriptedVenue(Driver):
         """Publish a private event."""
         self.ports.publish(topic("private", self.venue), event)
 
-    def fill(self, client_id: str, size: Decimal | None = None, price: Decimal | None = None, tell: bool = True) -> Fill:
+    def fill(
+        self, client_id: str, size: Decimal | None = None, price: Decimal | None = None, tell: bool = True
+    ) -> Fill:
         """Let a resting order trade; `tell` False keeps it from the private stream, as a lost connection would."""
         order = self.book[client_id]
         amount = size if size is not None else order.size - order.filled
@@ -144,7 +151,9 @@ class ScriptedVenue(Driver):
             return Accepted(client_id=command.client_id, venue_id=update.venue_id, time_ns=now_ns)
         order = self.book.get(command.client_id)
         if order is None or order.state not in ("open", "partially_filled"):
-            return Rejected(client_id=command.client_id, reason="order_not_found", message="no such order", time_ns=now_ns)
+            return Rejected(
+                client_id=command.client_id, reason="order_not_found", message="no such order", time_ns=now_ns
+            )
         if isinstance(command, Amend):
             order = self._write(order, price=command.price or order.price, size=command.size or order.size)
         elif isinstance(command, Cancel):
@@ -185,7 +194,9 @@ class ScriptedVenue(Driver):
         self._demand()
         return BookDelta(self.venue, symbol, [(99.9, 50.0)], [(100.1, 50.0)], self.ports.clock.now_ns(), snapshot=True)
 
-    async def fetch_klines(self, symbol: str, timeframe: str, limit: int, start_ns: int = 0, end_ns: int = 0) -> Sequence[Bar]:
+    async def fetch_klines(
+        self, symbol: str, timeframe: str, limit: int, start_ns: int = 0, end_ns: int = 0
+    ) -> Sequence[Bar]:
         return ()
 
     async def fetch_funding(self, symbol: str) -> Funding | None:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import uvloop
 
-from ctosd.host.journal import Durability, Journal, MemoryJournal
-from ctosd.host.store import FileStore
+from ctosd.host.storage.journal import Durability, Journal, MemoryJournal
+from ctosd.host.storage.store import FileStore
 
 BODY = b'{"act":"place","order":{' + b'"symbol":"BTC/USDT:USDT",' * 14 + b"}}"
 ROUNDS = 5_000

@@ -52,7 +52,11 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("unresolved", {}, {"unresolved": "c0"}),
     ("max_order_notional", {"size": D(101)}, {}),
     ("max_position_notional", {"size": D(90)}, {"buying": D(420)}),
-    ("max_position_notional", {}, {"account_buying": D(99), "house": dataclasses.replace(NO_HOUSE, max_position_notional=D(9900))}),
+    (
+        "max_position_notional",
+        {},
+        {"account_buying": D(99), "house": dataclasses.replace(NO_HOUSE, max_position_notional=D(9900))},
+    ),
     ("max_open_orders", {}, {"open_orders": 200}),
     ("max_loss", {}, {"pnl": D(-51), "limits": Limits(max_loss=D(50))}),
     ("duplicate", {}, {"last_same_ns": 10**18 - 99_000_000}),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ctosd.host.mistakes import ConfigMistakes
+from ctosd.host.config.mistakes import ConfigMistakes
 from ctosd.host.secrets import FIELDS, Secret, read
 
 REAL = {"okx/main": True}

@@ -30,7 +30,7 @@ async def rigged(**house: Any) -> tuple[Rig, Any]:
 
 
 def kinds(rig: Rig) -> list[str]:
-    return [row.kind for row in rig.journal.kept if row.kind not in ("state",)]
+    return [row.kind for row in rig.journal.kept if row.kind != "state"]
 
 
 def test_the_intent_is_committed_before_the_venue_hears() -> None:
@@ -75,7 +75,7 @@ def test_the_same_refusal_is_counted_not_repeated() -> None:
 
 def test_open_orders_count_as_exposure_until_they_end() -> None:
     async def main() -> None:
-        rig, sys = await rigged(max_position_notional=D(150))
+        _, sys = await rigged(max_position_notional=D(150))
         first = await sys.place_order(SYMBOL, "buy", "limit", "1", "99")
         second = await sys.place_order(SYMBOL, "buy", "limit", "1", "98")
         assert (first.state, second.reason) == ("open", "max_position_notional")

@@ -57,7 +57,11 @@ async def restarted(old: Rig, rows: list[Row]) -> Rig:
 
 
 def truth(rig: Rig) -> dict[str, Any]:
-    live = {u.client_id: (u.price, u.size, u.filled) for u in rig.venue.book.values() if u.state in ("open", "partially_filled")}
+    live = {
+        u.client_id: (u.price, u.size, u.filled)
+        for u in rig.venue.book.values()
+        if u.state in ("open", "partially_filled")
+    }
     size = sum((f.size if f.side == "buy" else -f.size for f in rig.venue.done), D(0))
     return {"open": live, "size": size, "fills": len(rig.venue.done)}
 

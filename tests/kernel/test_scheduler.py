@@ -123,9 +123,9 @@ def test_no_strategy_is_entered_from_inside_another_one() -> None:
         await asyncio.sleep(0.01)
         Chatty.log_.clear()
         rig.venue.quote(5, 6)
-        assert Chatty.log_ == ["a quote in", "a quote out", "b trade", "a trade", "b quote in", "b quote out"] or (
-            Chatty.log_ == ["a quote in", "a quote out", "a trade", "b trade", "b quote in", "b quote out"]
-        )
+        assert Chatty.log_[:2] == ["a quote in", "a quote out"]
+        assert sorted(Chatty.log_[2:4]) == ["a trade", "b trade"]
+        assert Chatty.log_[4:] == ["b quote in", "b quote out"]
 
     run_virtual(main())
 

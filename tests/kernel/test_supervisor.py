@@ -156,14 +156,18 @@ def test_a_flood_is_fenced_parked_and_explained() -> None:
         assert flood.state == "parked"
         assert "flooded the gate" in flood.reason
         assert other.state == "running"
-        sent = [command for command in rig.venue.received if rig.desk.blotter.orders[command.client_id].strategy == "flood"]
+        sent = [
+            command for command in rig.venue.received if rig.desk.blotter.orders[command.client_id].strategy == "flood"
+        ]
         assert 1 <= len([c for c in sent if type(c).__name__ == "Place"]) <= 5
         assert rig.desk.blotter.open_orders("flood") == []  # the exit policy took them out
 
     run_virtual(main())
 
 
-@pytest.mark.parametrize(("policy", "open_left", "size_left"), [("keep", 1, "1"), ("cancel", 0, "1"), ("flatten", 0, "0")])
+@pytest.mark.parametrize(
+    ("policy", "open_left", "size_left"), [("keep", 1, "1"), ("cancel", 0, "1"), ("flatten", 0, "0")]
+)
 def test_exit_policies(policy: Any, open_left: int, size_left: str) -> None:
     class Two(Strategy):
         async def on_start(self) -> None:

@@ -154,7 +154,20 @@ def test_proc_is_rendered_from_statistics() -> None:
             return 1
 
         tree = operator.proc()
-        for name in ("version", "uptime", "boot_id", "bus", "drivers", "strategies", "orders", "positions", "risk", "journal", "buckets", "log"):
+        for name in (
+            "version",
+            "uptime",
+            "boot_id",
+            "bus",
+            "drivers",
+            "strategies",
+            "orders",
+            "positions",
+            "risk",
+            "journal",
+            "buckets",
+            "log",
+        ):
             assert name in tree
         assert walk(tree) > 20
         rig.venue.fill(next(iter(rig.venue.book)))

@@ -1,0 +1,36 @@
+"""Evidence of life: only a loop that turned in time, with a journal that works, may be called alive."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from ctosd.kernel.bus import Bus
+from ctosd.kernel.clock import WallClock
+from ctosd.kernel.watchdog import Watchdog
+from ctosd.testing.journal import MemoryJournal
+
+
+async def test_alive_needs_beats_since_the_last_look() -> None:
+    journal = MemoryJournal()
+    dog = Watchdog(WallClock(), Bus(), journal)
+    assert "has not turned" in dog.alive()
+    dog.start()
+    await asyncio.sleep(0.25)
+    assert dog.alive() == ""
+    assert "has not turned" in dog.alive()
+    await asyncio.sleep(0.15)
+    journal.failed = "disk full"
+    assert "disk full" in dog.alive()
+    dog.stop()
+
+
+async def test_a_blocked_loop_shows_in_the_lag() -> None:
+    dog = Watchdog(WallClock(), Bus(), MemoryJournal())
+    dog.start()
+    await asyncio.sleep(0.15)
+    time.sleep(0.3)  # noqa: ASYNC251 - blocking is the point
+    await asyncio.sleep(0.01)
+    assert dog.lag_ms(1.0) > 150
+    assert dog.statistics()["lag_worst_ms"] > 150
+    dog.stop()
