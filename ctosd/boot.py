@@ -83,6 +83,7 @@ def _run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         daemon = Daemon(config, where, environ)
         gc.collect()
         gc.freeze()  # what was loaded stays: the collector need not look at it again
+        gc.set_threshold(50_000, 20, 50)
         with asyncio.Runner(loop_factory=daemon.new_loop) as runner:
             code = runner.run(daemon.main())
             if daemon.left:

@@ -119,6 +119,7 @@ class Daemon:
                 guard.start()
                 system.watchdog.start()
             await system.start()
+            self._demand_a_venue(system)
             self._ready(system, time.monotonic() - began)
             self._every(self.config.equity_every_s, lambda: self._note_equity(system))
             events, wall_s = await self._trade(system)
@@ -156,6 +157,13 @@ class Daemon:
         await control.stop()
         if not self.virtual:
             guard.stop()
+
+    def _demand_a_venue(self, system: System) -> None:
+        """Raise what was refused when no venue is left to trade on; in a simulated run already when one is."""
+        venues = list(system.venues.all.values())
+        refused = [venue.refused for venue in venues if venue.refused is not None]
+        if refused and (self.virtual or len(refused) == len(venues)):
+            raise refused[0]
 
     def _ready(self, system: System, seconds: float) -> None:
         running = sum(unit.state == "running" for unit in system.supervisor.units.values())

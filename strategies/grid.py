@@ -17,6 +17,7 @@ SIDES: tuple[Side, Side] = ("buy", "sell")
 LONGEST_WAIT_S = 60
 RESTED_NS = 60 * SECOND_NS  # an order that rested this long ends the row of failures before it
 AMEND_TRIES = 3
+THROUGH = ("post_only", "price_band")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,11 +260,22 @@ class Grid(Strategy):
         reduces = instrument.kind == "perp" and self._closes_only(instrument, side)  # spot venues know no reduce-only
         tag = f"{symbol}:{side}"
         order = await self.sys.place_order(symbol, side, "post_only", size, price, reduce_only=reduces, tag=tag)
+        if order.reason in THROUGH and (touch := await self._touch(instrument, side, price)) != price:
+            order = await self.sys.place_order(symbol, side, "post_only", size, touch, reduce_only=reduces, tag=tag)
         if order.is_open or order.state == "filled":
-            _take(self.state.lines[symbol].leg(side), order)
+            leg = self.state.lines[symbol].leg(side)
+            _take(leg, order)
+            leg.price = price
             return
         self._say(symbol, side, f"{order.reason}: {order.message}" if order.message else order.reason)
         self._later(symbol, side)
+
+    async def _touch(self, instrument: Instrument, side: Side, level: Decimal) -> Decimal:
+        """The market went through the level: the best price at which a post-only order still rests, never a worse one."""
+        book = await self.sys.get_orderbook(instrument.symbol, 1)
+        shown = book.bids if side == "buy" else book.asks
+        price = instrument.round_price(exact(shown[0][0]), side) if shown else level
+        return min(level, price) if side == "buy" else max(level, price)
 
     async def _amend(self, symbol: str, side: Side, price: Decimal, size: Decimal) -> bool:
         """Whether nothing is left to do but wait; False: cancel and place instead."""

@@ -142,7 +142,7 @@ def main(folder: Path, kills: int) -> None:
     (folder / "report.jsonl").touch()
     died: Any = 0
     for _ in range(kills):
-        died += kill_one(folder, random, 0.45)
+        died += kill_one(folder, random, 0.38)
     # The last one lives long enough to audit in any case.
     before = len((folder / "report.jsonl").read_text().splitlines())
     pid = os.fork()

@@ -27,21 +27,21 @@ class Blocked(BaseException):
 class Scheduler:
     """Who runs now, and who is to run next. `turns` counts entries: a watchdog sees by it that one lasts too long."""
 
-    __slots__ = ("_ready", "loop", "running", "turns")
+    __slots__ = ("loop", "running", "turns", "waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.running: Lane | None = None
         self.turns = 0
-        self._ready: deque[Lane] = deque()
+        self.waiting: deque[Lane] = deque()
 
     def ready(self, lane: Lane) -> None:
         """Let an idle lane with mail run when the present one has returned."""
-        self._ready.append(lane)
+        self.waiting.append(lane)
 
     def drain(self) -> None:
         """Run every lane that became ready; called when no lane runs."""
-        ready = self._ready
+        ready = self.waiting
         while ready:
             ready.popleft().pump()
 
@@ -114,7 +114,6 @@ class Lane:
         self.task: asyncio.Task[None] | None = None
         self.busy = True
         self.failure: BaseException | None = None
-        self.entered = 0
         self._after = after
         self._held: Suspended | None = None
         self._wake: asyncio.Future[None] | None = None
@@ -124,7 +123,7 @@ class Lane:
 
     def sink(self, handler: Handler, policy: Policy, stream: str, own: bool = False) -> Callable[[Any], None]:
         """The subscriber that brings one stream into one handler; `own` streams concern the strategy's orders."""
-        scheduler, mailbox = self.scheduler, self.mailbox
+        scheduler, mailbox, ready = self.scheduler, self.mailbox, self.scheduler.waiting
 
         def deliver(event: Any) -> None:
             if self.busy or scheduler.running is not None:
@@ -134,40 +133,44 @@ class Lane:
                     scheduler.ready(self)
             else:
                 self.enter(handler, event, own)
-                if scheduler._ready:
+                if ready:
                     scheduler.drain()
 
         return deliver
 
     def enter(self, handler: Handler, event: Any, own: bool) -> None:
         """Run a handler of an idle lane until it returns or suspends."""
-        scheduler = self.scheduler
-        loop = scheduler.loop
-        task = self.task
-        assert task is not None  # a lane without a task is busy
-        outer = asyncio.current_task(loop)
-        self.entered += 1
+        scheduler, loop, task = self.scheduler, self.scheduler.loop, self.task
+        outer = None
+        try:
+            _enter_task(loop, task)  # type: ignore[arg-type]
+        except RuntimeError:  # asyncio's word for: another task is current
+            outer = self._step_over(loop)
         scheduler.turns += 1
         scheduler.running = self
-        if outer is not None:
-            _leave_task(loop, outer)
-        _enter_task(loop, task)
         try:
             coro = handler(event)
             if coro is not None:
                 self._hold(coro, coro.send(None))
+            else:
+                self._after(own)
         except StopIteration:
             self._after(own)
         except BaseException as error:
             self.fail(error)
-        else:
-            if coro is None:
-                self._after(own)
         finally:
-            _leave_task(loop, task)
+            _leave_task(loop, task)  # type: ignore[arg-type]
+            scheduler.running = None
             if outer is not None:
                 _enter_task(loop, outer)
-            scheduler.running = None
+
+    def _step_over(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
+        """Make the lane's task the current one in place of another; returns that one, for afterwards."""
+        outer, task = asyncio.current_task(loop), self.task
+        assert outer is not None and task is not None
+        _leave_task(loop, outer)
+        _enter_task(loop, task)
+        return outer
 
     def _hold(self, coro: Coroutine[Any, Any, None], yielded: Any) -> None:
         """The handler suspended: its task goes on with it."""
@@ -245,7 +248,6 @@ class Lane:
             await held
             self._after(True)
         while self.failure is None and (letter := self.mailbox.get()) is not None:
-            self.entered += 1
             await self._handle(letter.handler, letter.event)
             self._after(True)
 
@@ -255,4 +257,4 @@ class Lane:
             await Suspended(self, coro)
 
     def statistics(self) -> Mapping[str, Any]:
-        return {**self.mailbox.statistics(), "entered": self.entered, "busy": self.busy}
+        return {**self.mailbox.statistics(), "busy": self.busy}

@@ -243,6 +243,6 @@ class Supervisor:
 def explain(error: BaseException) -> str:
     """An error as one line: what, and where in the strategy's own code."""
     places = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in extract_tb(error.__traceback__)]
-    own = [place for place in places if not place.startswith(("scheduler.py", "supervisor.py", "unit.py"))]
+    own = [place for place in places if not place.startswith(("scheduler.py", "supervisor.py", "unit.py", "guard.py"))]
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return f"{text} ({own[-1]})" if own else text
