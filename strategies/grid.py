@@ -72,11 +72,7 @@ class GridState(msgspec.Struct):
 
 
 class Grid(Strategy):
-    """Keeps one post-only buy below and one sell above a baseline; each filled order moves the baseline.
-
-    Nothing but a full fill of its own order moves a baseline: an order that is refused or cancelled from outside is
-    placed again, later each time, at the same price.
-    """
+    """Keeps one post-only buy below and one sell above a baseline, which full fills of its own orders alone move."""
 
     Params = GridParams
     State = GridState
@@ -91,6 +87,7 @@ class Grid(Strategy):
         self._tries: dict[tuple[str, str], int] = {}
         self._cancelling: set[str] = set()
         self._cannot_amend: set[str] = set()
+        self._through: dict[tuple[str, str], Decimal] = {}  # level of an order that rests at the touch instead
         self._said: dict[tuple[str, str], str] = {}
 
     async def on_start(self) -> None:
@@ -103,10 +100,10 @@ class Grid(Strategy):
             await self._quote(symbol)
 
     async def on_bar(self, bar: Bar) -> None:
+        if self._through:
+            await self._come_back(bar)
         watch = self._watch.get(bar.symbol)
-        if watch is None or watch[0] < bar.close < watch[1]:
-            return
-        if self._guard(bar.symbol, exact(bar.close)):
+        if watch is not None and not watch[0] < bar.close < watch[1] and self._guard(bar.symbol, exact(bar.close)):
             self.save()
             await self._quote(bar.symbol)
 
@@ -135,7 +132,6 @@ class Grid(Strategy):
         self._set_timer()
 
     async def _open(self, text: str) -> None:
-        """Learn the instrument, and take a baseline where none is kept."""
         instrument = await self.sys.exchange_limits(text)
         symbol = instrument.symbol
         self._instruments[symbol] = instrument
@@ -160,26 +156,18 @@ class Grid(Strategy):
         for side in SIDES:
             price = self._price(instrument, baseline, side)
             size = self._fresh(instrument, price)
-            worth = (
-                f"one order of this grid on {instrument.symbol} is {size} {instrument.base}, worth {size * price:.2f}"
-            )
+            worth = f"an order of this grid is {size} {instrument.base}, {size * price:.2f} quote"
             if too_small := _too_small(instrument, size, price):
-                raise Misconfigured(
-                    f"{worth}: {too_small}; raise base_notional (lot {instrument.lot}), nothing is rounded up"
-                )
+                raise Misconfigured(f"{instrument.symbol}: {worth}: {too_small}; raise base_notional")
             if size * price > self.params.max_inventory:
-                raise Misconfigured(
-                    f"{worth}, max_inventory {self.params.max_inventory}: raise it, or lower base_notional"
-                )
+                raise Misconfigured(f"{instrument.symbol}: {worth}: above max_inventory {self.params.max_inventory}")
 
     async def _adopt(self) -> None:
-        """Take up the own orders that still rest; cancel those that no leg knows."""
         resting = {order.client_id: order for order in await self.sys.get_open_orders() if order.type == "limit"}
         for symbol, side in ((symbol, side) for symbol in self._instruments for side in SIDES):
             leg = self.state.lines[symbol].leg(side)
-            if leg.order_id:
-                order = resting.pop(leg.order_id, None) or await self._look_up(leg)
-                if order is not None and not order.is_open:
+            if leg.order_id and (order := resting.pop(leg.order_id, None) or await self._look_up(leg)):
+                if not order.is_open:
                     self._ended(order, waits=False)
             tagged = [order for order in resting.values() if order.tag == f"{symbol}:{side}"]
             if tagged and not leg.order_id:
@@ -196,14 +184,12 @@ class Grid(Strategy):
             return None
 
     def _complete(self, symbol: str, side: Side) -> None:
-        """A full fill: the only thing that moves a baseline."""
         line = self.state.lines[symbol]
         line.baseline *= self.params.buy_move if side == "buy" else self.params.sell_move
         self._release(line.leg(side), rest=ZERO)
         self._forget_failures(symbol, side)
 
     def _ended(self, order: Order, waits: bool = True) -> None:
-        """An order of a leg will trade no more: filled, or to be placed again."""
         if order.state == "filled":
             self._complete(order.symbol, order.side)
             return
@@ -238,7 +224,6 @@ class Grid(Strategy):
         return bool(line.halted)
 
     async def _quote(self, symbol: str) -> None:
-        """Bring both legs to what the state asks for."""
         for side in SIDES:
             if not self._waits(symbol, side):
                 await self._quote_side(symbol, side)
@@ -263,9 +248,9 @@ class Grid(Strategy):
         if order.reason in THROUGH and (touch := await self._touch(instrument, side, price)) != price:
             order = await self.sys.place_order(symbol, side, "post_only", size, touch, reduce_only=reduces, tag=tag)
         if order.is_open or order.state == "filled":
-            leg = self.state.lines[symbol].leg(side)
-            _take(leg, order)
-            leg.price = price
+            _take(self.state.lines[symbol].leg(side), order)
+            if order.price != price:
+                self._through[symbol, side] = price
             return
         self._say(symbol, side, f"{order.reason}: {order.message}" if order.message else order.reason)
         self._later(symbol, side)
@@ -276,6 +261,14 @@ class Grid(Strategy):
         shown = book.bids if side == "buy" else book.asks
         price = instrument.round_price(exact(shown[0][0]), side) if shown else level
         return min(level, price) if side == "buy" else max(level, price)
+
+    async def _come_back(self, bar: Bar) -> None:
+        """Move an order from the touch to its level when the market is on the level's other side again."""
+        for side in SIDES:
+            level = self._through.get((bar.symbol, side))
+            if level is not None and (exact(bar.close) > level) == (side == "buy"):
+                del self._through[bar.symbol, side]
+                await self._quote(bar.symbol)
 
     async def _amend(self, symbol: str, side: Side, price: Decimal, size: Decimal) -> bool:
         """Whether nothing is left to do but wait; False: cancel and place instead."""
@@ -297,7 +290,6 @@ class Grid(Strategy):
         return self._tries[symbol, side] < AMEND_TRIES
 
     async def _cancel(self, symbol: str, side: Side) -> None:
-        """Cancel and go on when that is confirmed, now or by event."""
         leg = self.state.lines[symbol].leg(side)
         self._cancelling.add(leg.order_id)
         order = await self.sys.revoke_order(leg.order_id, symbol)
@@ -315,12 +307,13 @@ class Grid(Strategy):
             self._later(symbol, "flatten")
 
     def _wanted(self, symbol: str, side: Side) -> tuple[Decimal, Decimal] | None:
-        """Price of the quote and size that is to rest there; None for no quote."""
         line, instrument = self.state.lines[symbol], self._instruments[symbol]
         if line.halted:
             return None
         leg = line.leg(side)
         price = self._price(instrument, line.baseline, side)
+        if leg.order_id and self._through.get((symbol, side)) == price:
+            price = leg.price
         room = instrument.floor_size(max(ZERO, self._room(line, instrument, side, price)))
         if leg.order_id and leg.filled:
             size = min(leg.size - leg.filled, room)
@@ -341,21 +334,17 @@ class Grid(Strategy):
         return instrument.floor_size(self.params.base_quantity or self.params.base_notional / price)
 
     def _room(self, line: Line, instrument: Instrument, side: Side, price: Decimal) -> Decimal:
-        """How much more of this side the inventory may take."""
         ahead = line.inventory if side == "buy" else -line.inventory
         return -ahead if self._closes_only(instrument, side) else self.params.max_inventory / price - ahead
 
     def _closes_only(self, instrument: Instrument, side: Side) -> bool:
-        """Whether this side may only make the inventory smaller."""
-        if instrument.kind == "spot":
-            return side == "sell"
-        return (self.params.side, side) in (("long", "sell"), ("short", "buy"))
+        mode = "long" if instrument.kind == "spot" else self.params.side
+        return (mode, side) in (("long", "sell"), ("short", "buy"))
 
     def _waits(self, symbol: str, what: str) -> bool:
         return self._due_ns.get((symbol, what), 0) > self.clock.now_ns()
 
     def _later(self, symbol: str, what: str) -> None:
-        """Try again after 1, 2, 4 ... seconds."""
         key = (symbol, what)
         self._tries[key] = tries = self._tries.get(key, 0) + 1
         self._due_ns[key] = self.clock.now_ns() + min(LONGEST_WAIT_S, 2 ** min(tries - 1, 6)) * SECOND_NS
@@ -373,7 +362,6 @@ class Grid(Strategy):
             self.set_timer((min(self._due_ns.values()) - now) / SECOND_NS)
 
     def _say(self, symbol: str, side: Side, reason: str) -> None:
-        """Log a refusal once, not at each try."""
         if self._said.get((symbol, side)) != reason:
             self._said[symbol, side] = reason
             self.log.warning("grid_no_order", symbol=symbol, side=side, reason=reason)
@@ -398,7 +386,6 @@ def _count(line: Line, fill: Fill, instrument: Instrument) -> None:
 
 
 def _too_small(instrument: Instrument, size: Decimal, price: Decimal) -> str:
-    """Why no venue would take it, in words; empty when one would."""
     if size < instrument.min_size or not size:
         return f"{size} {instrument.base}, the least is {max(instrument.min_size, instrument.lot)} {instrument.base}"
     if size * price < instrument.min_notional:

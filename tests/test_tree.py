@@ -18,7 +18,18 @@ MOST_LINES_OF_A_TEST = 600  # a table of cases is long and plain
 MOST_LINES_OF_A_FUNCTION = 50
 
 TOP = {
-    *(".ci", ".git", ".gitignore", "CHANGELOG.md", "DESIGN.md", "LICENSE", "Makefile", "README.md", "README.zh.md", "pyproject.toml"),
+    *(
+        ".ci",
+        ".git",
+        ".gitignore",
+        "CHANGELOG.md",
+        "DESIGN.md",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "README.zh.md",
+        "pyproject.toml",
+    ),
     *("ctosd", "drivers", "etc", "strategies", "systemd", "tests", "var"),
 }
 MADE = {

@@ -33,6 +33,7 @@ class Audited(Daemon):
     """The daemon, which compares itself with its venue as soon as it has recovered, before strategies do more."""
 
     report: Path
+    patient = False
 
     def _ready(self, system: System, seconds: float) -> None:
         super()._ready(system, seconds)
@@ -40,7 +41,7 @@ class Audited(Daemon):
         task.add_done_callback(lambda done: done.result())
 
     async def _audit(self, system: System) -> None:
-        while system.desk.blotter.unresolved():
+        while self.patient and system.desk.blotter.unresolved():
             await asyncio.sleep(0.05)
         faults = await audit(system)
         resolved = system.recovery.resolved + system.recovery.repairs
@@ -58,8 +59,9 @@ async def audit(system: System) -> list[str]:
     if theirs != ours:
         faults.append(f"positions: venue {theirs}, ours {ours}")
     faults += _cash(system, {b.asset: b.total for b in await driver.fetch_balances(ACCOUNT)})
-    open_there = {update.client_id for update in await driver.fetch_open_orders(ACCOUNT)}
-    open_here = {order.client_id for order in blotter.open_orders() if order.state not in ("pending", "unknown")}
+    doubtful = {order.client_id for order in blotter.open_orders() if order.state in ("pending", "unknown")}
+    open_there = {update.client_id for update in await driver.fetch_open_orders(ACCOUNT)} - doubtful
+    open_here = {order.client_id for order in blotter.open_orders()} - doubtful
     if open_there != open_here:
         faults.append(f"open orders: only there {open_there - open_here}, only here {open_here - open_there}")
     return faults + await _orders(system)
@@ -98,19 +100,20 @@ async def _orders(system: System) -> list[str]:
     return faults
 
 
-def child(folder: Path) -> None:
+def child(folder: Path, config: str, patient: bool = False) -> None:
     """One start of the daemon, until somebody kills it."""
     with (folder / "out").open("ab", buffering=0) as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
-    args = options(["--config", str(folder / "ctos.yaml"), "--var", str(folder / "var")])
+    args = options(["--config", str(folder / config), "--var", str(folder / "var")])
     environ: dict[str, str] = {}
-    config = load(args.config, environ)
+    settings = load(args.config, environ)
     where = places.find(args.var, environ)
     where.make()
     with InstanceLock(where.lib / "lock"):
-        daemon = Audited(config, where, environ)
+        daemon = Audited(settings, where, environ)
         daemon.report = folder / "report.jsonl"
+        daemon.patient = patient
         with asyncio.Runner(loop_factory=daemon.new_loop) as runner:
             runner.run(daemon.main())
 
@@ -120,7 +123,7 @@ def kill_one(folder: Path, random: Random, lives_s: float) -> int:
     pid = os.fork()
     if pid == 0:
         try:
-            child(folder)
+            child(folder, "ctos.yaml")
         except BaseException as error:
             sys.stderr.write(f"{error!r}\n")
             import traceback
@@ -137,18 +140,18 @@ def kill_one(folder: Path, random: Random, lives_s: float) -> int:
     return 0 if not done else status
 
 
-def main(folder: Path, kills: int) -> None:
+def main(folder: Path, kills: int, lives_s: float) -> None:
     random = Random(5)
     (folder / "report.jsonl").touch()
     died: Any = 0
     for _ in range(kills):
-        died += kill_one(folder, random, 0.38)
-    # The last one lives long enough to audit in any case.
+        died += kill_one(folder, random, lives_s)
+    # The last one does not trade: it lives until nothing is unknown any more, and audits.
     before = len((folder / "report.jsonl").read_text().splitlines())
     pid = os.fork()
     if pid == 0:
         try:
-            child(folder)
+            child(folder, "calm.yaml", patient=True)
         finally:
             os._exit(1)
     for _ in range(400):
@@ -169,4 +172,4 @@ def main(folder: Path, kills: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

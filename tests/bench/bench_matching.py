@@ -73,7 +73,9 @@ def book(count: int) -> list[object]:
     levels = lambda sign: [(60000.0 + sign * (0.1 * k + 0.1), 1.0 + k) for k in range(20)]  # noqa: E731
     first = BookDelta("paper", SYMBOL, levels(-1), levels(1), 1, last_id=1, snapshot=True)
     deltas = [
-        BookDelta("paper", SYMBOL, [(59999.9, 1.0 + i % 7)], [(60000.1, 2.0 + i % 5)], 2 + i, prev_id=1 + i, last_id=2 + i)
+        BookDelta(
+            "paper", SYMBOL, [(59999.9, 1.0 + i % 7)], [(60000.1, 2.0 + i % 5)], 2 + i, prev_id=1 + i, last_id=2 + i
+        )
         for i in range(count)
     ]
     return [first, *deltas]
@@ -81,7 +83,9 @@ def book(count: int) -> list[object]:
 
 def main() -> int:
     count = 50_000
-    bars = [Bar("paper", SYMBOL, "1m", 60000.0, 60010.0 + i % 9, 59990.0, 60005.0, 10.0, i, i + 60) for i in range(count)]
+    bars = [
+        Bar("paper", SYMBOL, "1m", 60000.0, 60010.0 + i % 9, 59990.0, 60005.0, 10.0, i, i + 60) for i in range(count)
+    ]
     quotes = [Quote("paper", SYMBOL, 60000.0 - i % 3, 1.0, 60000.1 + i % 5, 1.0, i) for i in range(count)]
     trades = [Trade("paper", SYMBOL, 60000.0 + i % 5, 0.5, "buy", i) for i in range(count)]
     near = engine()

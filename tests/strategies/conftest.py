@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ctosd.abi import Bar, CallerMistake, Fill, Instrument, Order, Position, Side, Strategy
+from ctosd.abi import Bar, BookDelta, CallerMistake, Fill, Instrument, Order, Position, Side, Strategy
 
 SECOND = 1_000_000_000
 D = Decimal
@@ -184,6 +184,10 @@ class Desk:
 
     async def get_price_now(self, symbol: str, account: str = "") -> Decimal:
         return self.price
+
+    async def get_orderbook(self, symbol: str, level: int = 20, account: str = "") -> BookDelta:
+        price = float(self.price)
+        return BookDelta("test", symbol, [(price, 1.0)], [(price, 1.0)], 0, snapshot=True)
 
     async def get_position(self, symbol: str, account: str = "") -> Position:
         zero = D(0)

@@ -509,7 +509,7 @@ async def test_the_unit_that_comes_with_the_house_trades(desk: Any) -> None:
     desk.price = D(60000)
     unit = yaml.safe_load((ETC / "strategies.d" / "grid-btc.yaml").read_text())
     await desk.start(Grid, **typed(unit["params"]))
-    assert [str(order.price) for order in desk.open()] == ["59988.0", "60012.0"]
+    assert [str(order.price) for order in desk.open()] == ["59982.0", "60018.0"]
 
 
 def typed(params: dict[str, Any]) -> dict[str, Any]:
@@ -518,3 +518,20 @@ def typed(params: dict[str, Any]) -> dict[str, Any]:
 
     read = TypeAdapter(GridParams).validate_python(params)
     return {name: getattr(read, name) for name in params}
+
+
+async def test_a_level_that_the_market_went_through_rests_at_the_touch_until_it_comes_back(desk: Any) -> None:
+    """A post-only order through the market is refused: the touch is the best it can rest at, never a worse price."""
+    grid = await desk.start(Grid, symbols=(desk.symbol,), base_notional=D(100), buy_step=D("0.99"), sell_step=D("1.01"))
+    desk.price = D(900)
+    buy = next(order for order in desk.open() if order.side == "buy")
+    await grid.sys.revoke_order(buy.client_id)
+    await desk.pump()
+    await desk.advance(5)
+    (again,) = [order for order in desk.open() if order.side == "buy"]
+    assert again.price == D(900)
+    desk.price = D(1000)
+    await grid.on_bar(Bar("test", desk.symbol, "1m", 1000.0, 1000.0, 1000.0, 1000.0, 1.0, 0, 60))
+    await desk.pump()
+    (back,) = [order for order in desk.open() if order.side == "buy"]
+    assert back.price == D(990)
