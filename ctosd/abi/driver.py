@@ -135,6 +135,10 @@ class Driver(ABC):
     async def subscribe(self, channel: Channel, symbol: str, timeframe: str = "") -> None:
         """Make the stream flow on its topic. Asking twice for the same stream changes nothing."""
 
+    def price_stream(self, symbol: str) -> tuple[Channel, str]:
+        """`(channel, timeframe)` of the stream by which a present price of `symbol` is had at the least cost."""
+        return "quotes", ""
+
     @abstractmethod
     async def fetch_quote(self, symbol: str) -> Quote: ...
 

@@ -72,11 +72,18 @@ class Desk:
         assert listed is not None
         return listed
 
-    async def price(self, account: str, symbol: str) -> None:
-        """Make sure that the market knows a price: ask the venue when no stream has told one yet."""
+    async def attend(self, account: str, symbol: str) -> None:
+        """Keep a present price of `symbol` from now on: the gate, the marks and the price syscalls read it."""
         venue = account.partition("/")[0]
+        if self.market.attends(venue, symbol):
+            return
+        driver = self.driver(account)
+        channel, timeframe = driver.price_stream(symbol)
+        self.market.watch(channel, venue, symbol, timeframe)
+        await driver.subscribe(channel, symbol, timeframe)
         if self.market.mark(venue, symbol) is None:
-            self.market.put_quote(await self.driver(account).fetch_quote(symbol))
+            self.market.put_quote(await driver.fetch_quote(symbol))
+        self.market.attended(venue, symbol)
 
     async def cancel_own(self, seat: Seat, symbol: str = "", account: str = "") -> list[Order]:
         """Cancel every open order of a strategy; returns them as they are afterwards."""

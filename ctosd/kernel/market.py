@@ -46,6 +46,7 @@ class Market:
         self._latest: dict[tuple[str, str], Latest] = {}
         self._instruments: dict[tuple[str, str], Instrument] = {}
         self._tapped: set[str] = set()
+        self._attended: set[tuple[str, str]] = set()
 
     def enlist(self, instruments: Iterable[Instrument]) -> None:
         """Take in the instruments of a venue."""
@@ -118,6 +119,13 @@ class Market:
             "funding": keep_funding,
         }
         return keepers.get(channel, keep_book)
+
+    def attends(self, venue: str, symbol: str) -> bool:
+        """Whether a stream keeps the price of a symbol present."""
+        return (venue, symbol) in self._attended
+
+    def attended(self, venue: str, symbol: str) -> None:
+        self._attended.add((venue, symbol))
 
     def put_quote(self, quote: Quote) -> None:
         """A price that was asked for rather than streamed."""

@@ -72,7 +72,7 @@ class Handle(Syscalls):
 
     async def get_price_now(self, symbol: str, account: str = "") -> Decimal:
         full, instrument = self._enter(account, symbol)
-        await self._desk.price(full, instrument.symbol)
+        await self._desk.attend(full, instrument.symbol)
         price = self._desk.market.last(instrument.venue, instrument.symbol)
         assert price is not None
         return price
@@ -130,8 +130,8 @@ class Handle(Syscalls):
             raise CallerMistake(f"side is {side!r}: write buy or sell")
         if (price is None) != (kind == "market"):
             raise CallerMistake("a limit order needs a price" if kind == "limit" else "a market order takes no price")
-        if self._desk.market.mark(instrument.venue, instrument.symbol) is None:
-            await self._desk.price(full, instrument.symbol)
+        if not self._desk.market.attends(instrument.venue, instrument.symbol):
+            await self._desk.attend(full, instrument.symbol)
         now_ns = self._desk.clock.now_ns()
         order = Order(
             client_id=self._desk.ids.mint(),

@@ -80,7 +80,15 @@ class Venues:
                 await self._wait(venue, error)
             else:
                 self._up(venue, repairs)
+                await self._attend_holdings(venue)
             venue.settled.set()
+
+    async def _attend_holdings(self, venue: Venue) -> None:
+        """What is held needs a present mark, also when no strategy asks for one."""
+        for account in venue.driver.accounts:
+            for holding in list(self._desk.blotter.ledger.totals(account)):
+                if holding.size:
+                    await self._desk.attend(account, holding.symbol)
 
     def _up(self, venue: Venue, repairs: int) -> None:
         line = self._desk.egress.lines[venue.name]

@@ -86,6 +86,13 @@ class Board:
             self._derived.add(symbol)
             self._tape.derive_quotes(self.instruments[symbol], self._tells(symbol))
 
+    def price_stream(self, symbol: str) -> tuple[Channel, str]:
+        """The market's own kind of price: nothing is derived that nobody asked for."""
+        tells = self._tells(symbol)
+        if Quote in tells or BookDelta in tells:
+            return "quotes", ""
+        return ("trades", "") if Trade in tells else ("bars", self._timeframe(symbol) or "1m")
+
     def grow(self, symbol: str) -> Candles:
         """The kept bars of a symbol, which grow from now on."""
         found = self._candles.get(symbol)

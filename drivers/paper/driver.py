@@ -94,6 +94,9 @@ class Paper(Driver):
     async def subscribe(self, channel: Channel, symbol: str, timeframe: str = "") -> None:
         self.floor.board.subscribe(channel, symbol, timeframe)
 
+    def price_stream(self, symbol: str) -> tuple[Channel, str]:
+        return self.floor.board.price_stream(symbol)
+
     async def fetch_quote(self, symbol: str) -> Quote:
         return self.floor.board.quote(symbol)
 

@@ -38,6 +38,7 @@ class Content:
     """What the first rows of the feeds say of one symbol."""
 
     prices: list[float] = field(default_factory=list)
+    first: float | None = None
     types: set[type] = field(default_factory=set)
     timeframe: str = ""
 
@@ -45,6 +46,8 @@ class Content:
         self.types.add(type(event))
         if isinstance(event, Bar):
             self.timeframe = event.timeframe
+        if self.first is None:
+            self.first = market_price(event)
         self.prices.extend(prices(event))
 
 
@@ -84,6 +87,7 @@ class Recorded:
                 f"leave out those of {longer}: larger bars are made of the smaller ones"
             )
         known.prices += content.prices
+        known.first = content.first if known.first is None else known.first
         known.types |= content.types
         known.timeframe = known.timeframe or content.timeframe
 
@@ -91,13 +95,12 @@ class Recorded:
         """One instrument for each recorded symbol, on a grid that its prices lie on."""
         found = {}
         for symbol, content in self.content.items():
-            first = content.prices[0] if content.prices else None
-            found[symbol] = listing.fit(listing.instrument(self._venue, symbol, first), content.prices)
+            found[symbol] = listing.fit(listing.instrument(self._venue, symbol, content.first), content.prices)
         return found
 
     def first_price(self, symbol: str) -> float | None:
         content = self.content.get(symbol)
-        return content.prices[0] if content is not None and content.prices else None
+        return content.first if content is not None else None
 
     def __iter__(self) -> Iterator[tuple[int, MarketEvent]]:
         """Every event of all feeds in the order of time; among equal times the earlier feed is first."""
@@ -112,6 +115,19 @@ class Recorded:
         return {f"feed{number}": dict(feed.statistics()) for number, feed in enumerate(self.feeds)} | {
             "symbols": [path_symbol(symbol) for symbol in self.content]
         }
+
+
+def market_price(event: MarketEvent) -> float | None:
+    """Where the market stood at the event. A change of the book does not tell: it may lie far from the touch."""
+    if isinstance(event, Quote):
+        return event.bid
+    if isinstance(event, Trade):
+        return event.price
+    if isinstance(event, Bar):
+        return event.open
+    if isinstance(event, BookDelta) and event.snapshot and event.bids:
+        return max(price for price, _ in event.bids)
+    return None
 
 
 def prices(event: MarketEvent) -> tuple[float, ...]:

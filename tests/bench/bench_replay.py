@@ -43,7 +43,7 @@ strategies:
 """
 
 STEPS = {
-    "default": "buy_step: 0.966, sell_step: 1.018, buy_move: 0.99, sell_move: 1.01",
+    "default": "buy_step: 0.966, sell_step: 1.018, buy_move: 0.99, sell_move: 1.01, low_guard: 0.5",
     "tight": "buy_step: 0.996, sell_step: 1.004, buy_move: 0.996, sell_move: 1.004",
     "feed": "buy_step: 0.9999, sell_step: 1.0001, buy_move: 0.9999, sell_move: 1.0001",
 }
@@ -157,7 +157,8 @@ def bare(steps: dict[str, float]) -> tuple[float, int]:
 
 
 def numbers(steps: str) -> dict[str, float]:
-    return {key: float(value) for key, value in (part.split(": ") for part in steps.split(", "))}
+    keep = ("buy_step", "sell_step", "buy_move", "sell_move")
+    return {key: float(value) for key, value in (part.split(": ") for part in steps.split(", ")) if key in keep}
 
 
 def race(name: str) -> None:

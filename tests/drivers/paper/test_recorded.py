@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from ctosd.abi import Bar, Misconfigured
+from ctosd.abi import Bar, BookDelta, Misconfigured, Quote
+from drivers.paper.recorded import market_price
 from tests.drivers.paper.clockwork import BTC, ETH, MINUTE, T0, ListFeed, World, bars, config, recorded, venue
 
 
@@ -42,3 +43,14 @@ async def test_wrong_recordings_are_named() -> None:
     world.feeds["m"], world.feeds["h"] = ListFeed(bars([1.0])), ListFeed([(hour.time_ns, hour)])
     with pytest.raises(Misconfigured, match="leave out those of 1h"):
         await venue(world, recorded(market={"feeds": [{"path": "m"}, {"path": "h"}]}))
+
+
+def test_a_change_of_the_book_does_not_tell_the_market_price() -> None:
+    """Its levels may lie far from the touch: a grid that took one for the price would begin at the wrong place."""
+    far = BookDelta("paper", "BTC/USDT:USDT", [(58710.2, 1.0)], [], 1)
+    assert market_price(far) is None
+    assert (
+        market_price(BookDelta("paper", "BTC/USDT:USDT", [(61.0, 1.0), (61.5, 2.0)], [(62.0, 1.0)], 1, snapshot=True))
+        == 61.5
+    )
+    assert market_price(Quote("paper", "BTC/USDT:USDT", 61.0, 1.0, 61.5, 1.0, 1)) == 61.0
