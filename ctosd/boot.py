@@ -59,7 +59,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _complain(error: Exception, code: int) -> int:
     """A configuration's mistakes come one a line, each with its own place in front; everything else is ours."""
-    head = "" if isinstance(getattr(error, "mistakes", None), list) else "ctosd: "
+    head = "" if hasattr(error, "mistakes") else "ctosd: "
     print(f"{head}{error}", file=sys.stderr)
     return code
 
