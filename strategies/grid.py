@@ -166,9 +166,9 @@ class Grid(Strategy):
         resting = {order.client_id: order for order in await self.sys.get_open_orders() if order.type == "limit"}
         for symbol, side in ((symbol, side) for symbol in self._instruments for side in SIDES):
             leg = self.state.lines[symbol].leg(side)
-            if leg.order_id and (order := resting.pop(leg.order_id, None) or await self._look_up(leg)):
-                if not order.is_open:
-                    self._ended(order, waits=False)
+            order = (resting.pop(leg.order_id, None) or await self._look_up(leg)) if leg.order_id else None
+            if order is not None and not order.is_open:
+                self._ended(order, waits=False)
             tagged = [order for order in resting.values() if order.tag == f"{symbol}:{side}"]
             if tagged and not leg.order_id:
                 _take(leg, resting.pop(tagged[0].client_id))

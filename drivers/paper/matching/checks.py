@@ -16,6 +16,11 @@ LARGEST = Decimal(10) ** 12
 """Sizes and prices above this are nobody's, and would not fit the arithmetic."""
 
 
+def plain(amount: Decimal) -> str:
+    """Digits without an exponent and without zeros at the end."""
+    return f"{amount.normalize():f}"
+
+
 def shape(place: Place) -> Refusal:
     """Whether the words of an order go together."""
     if not place.client_id:
@@ -51,7 +56,10 @@ def price(market: Market, side: Side, amount: Decimal, band: Decimal | None) -> 
     bound = mark * (1 + band) if side == "buy" else mark * (1 - band)
     if amount > bound if side == "buy" else amount < bound:
         how = "above" if side == "buy" else "below"
-        return "price_band", f"Filter failure: PERCENT_PRICE (price {amount} is {how} {bound:f}, the mark is {mark})"
+        return (
+            "price_band",
+            f"Filter failure: PERCENT_PRICE (price {amount} is {how} {plain(bound)}, the mark is {plain(mark)})",
+        )
     return None
 
 
@@ -61,7 +69,7 @@ def notional(market: Market, amount: Decimal, at: Decimal | None, *, reduce_only
     at = at if at is not None else market.mark
     if reduce_only or not least or at is None or amount * at >= least:
         return None
-    return "filter", f"Filter failure: NOTIONAL (order's notional {amount * at:f} is below {least})"
+    return "filter", f"Filter failure: NOTIONAL (order's notional {plain(amount * at)} is below {least})"
 
 
 def count(account: Account, symbol: str, limit: int) -> Refusal:
@@ -96,7 +104,7 @@ def _spot(account: Account, market: Market, order: Order, plan: Plan, rest: int)
     have = min(account.free(asset), account.cash.get(asset, ZERO) - account.locked.get(asset, ZERO))
     if need <= have:
         return None
-    message = f"Account has insufficient balance for requested action: {need:f} {asset} needed, {have:f} free"
+    message = f"Account has insufficient balance for requested action: {plain(need)} {asset} needed, {plain(have)} free"
     return "insufficient_funds", message
 
 
@@ -119,7 +127,7 @@ def _perpetual(account: Account, market: Market, order: Order, plan: Plan, rest:
         return None
     return (
         "insufficient_funds",
-        f"Margin is insufficient: {need:f} {market.instrument.settle} needed, {have:f} available",
+        f"Margin is insufficient: {plain(need)} {market.instrument.settle} needed, {plain(have)} available",
     )
 
 
@@ -129,5 +137,5 @@ def _position(held: Decimal, cost: Decimal, buys: Decimal, sells: Decimal, limit
         return None
     return (
         "position_limit",
-        f"Exceeded the maximum allowable position: {worst:f} with open orders, the limit is {limit}",
+        f"Exceeded the maximum allowable position: {plain(worst)} with open orders, the limit is {limit}",
     )

@@ -6,7 +6,7 @@ Fees are taken in the settlement asset of a perpetual and in the quote asset of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 import msgspec
@@ -17,6 +17,9 @@ from drivers.paper.matching.account import Account, Holding
 from drivers.paper.matching.market import Market
 from drivers.paper.matching.orders import ZERO, Order
 from drivers.paper.matching.rules import Rules
+
+CENT = Decimal("1e-8")
+"""What can be used is told in these, rounded down."""
 
 
 class Counters(msgspec.Struct):
@@ -289,7 +292,7 @@ class Clearing:
 
     def balance(self, account: Account, asset: str) -> Balance:
         total = account.cash.get(asset, ZERO)
-        available = max(ZERO, account.free(asset))
+        available = max(ZERO, account.free(asset)).quantize(CENT, ROUND_FLOOR)
         return Balance(account=account.name, asset=asset, total=total, available=available, time_ns=self.now_ns)
 
 

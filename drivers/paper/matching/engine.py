@@ -30,7 +30,7 @@ from ctosd.abi import (
     Quote,
     Trade,
 )
-from drivers.paper.matching import liquidation, margin, resting
+from drivers.paper.matching import checks, liquidation, margin, resting
 from drivers.paper.matching.account import Account
 from drivers.paper.matching.clearing import Clearing
 from drivers.paper.matching.desk import Desk
@@ -245,7 +245,9 @@ class Engine:
             if old is not None:
                 found.leverages[symbol] = old
             found.measure(holding)
-            raise CallerMistake(f"margin is insufficient for leverage {leverage} in {symbol}: {-free:f} are missing")
+            raise CallerMistake(
+                f"margin is insufficient for leverage {leverage} in {symbol}: {checks.plain(-free)} are missing"
+            )
         self._clearing.changed[found.key] = found
 
     # -- questions --------------------------------------------------------------------------------------------------------

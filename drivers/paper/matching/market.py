@@ -119,8 +119,9 @@ class Market:
     @property
     def source(self) -> Source:
         """The finest that is known and newest."""
-        quote = self.quote
-        if self.book.live and (quote is None or self.book.time_ns > quote.time_ns):
+        quote, book = self.quote, self.book
+        newer = book.live and (quote is None or book.time_ns > quote.time_ns)
+        if newer and (book.best_bid is not None or book.best_ask is not None):
             return "book"
         return (
             "quote"
@@ -310,6 +311,14 @@ class Market:
         bid, ask = self._around("buy"), self._around("sell")
         both = (*self.grid.floats(*bid), *self.grid.floats(*ask))
         return Quote(self.instrument.venue, self.symbol, *both, newest.time_ns)
+
+    def standing(self) -> Quote | None:
+        """The newest touch as it is kept over a restart; 0 stands for a side that is empty."""
+        if self.source != "book":
+            return self.quote
+        sides = [self._of_book(side) or (0, 0) for side in SIGN]
+        (bid, bids), (ask, asks) = (self.grid.floats(*each) for each in sides)
+        return Quote(self.instrument.venue, self.symbol, bid, bids, ask, asks, self.book.time_ns)
 
     def depth(self, count: int) -> BookDelta:
         """At most `count` levels a side as a snapshot, best first: those that a taker would meet."""

@@ -67,10 +67,9 @@ class Memory:
     def _news(self) -> None:
         """The last price of a market in which somebody has something is kept along."""
         for symbol, market in self._clearing.markets.items():
-            if market.idle:
+            if not (market.holders or market.ladders["buy"] or market.ladders["sell"]):
                 continue
-            top = market.top() if market.source == "book" else market.quote
-            now = (top, market.trade, market.bar)
+            now = (market.standing(), market.trade, market.bar)
             if self._kept.get(symbol) != now:
                 self._kept[symbol] = now
                 self._clearing.changed[f"market/{symbol}"] = market
@@ -200,7 +199,7 @@ def _encode(record: Any) -> bytes | None:
 def _market_record(market: Market) -> MarketRecord:
     return MarketRecord(
         symbol=market.symbol,
-        quote=market.top() if market.source == "book" else market.quote,
+        quote=market.standing(),
         trade=market.trade,
         bar=market.bar,
         funding=market.funding,

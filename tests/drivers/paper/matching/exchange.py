@@ -84,22 +84,32 @@ class Venue:
     def trade(self, price: float, size: float, side: str, symbol: str = PERP) -> list[PrivateEvent]:
         return self._hear(self.engine.on_trade(Trade("paper", symbol, price, size, side, self._tick())))  # type: ignore[arg-type]
 
-    def bar(self, o: float, h: float, lo: float, c: float, volume: float = 1000.0, symbol: str = PERP) -> list[PrivateEvent]:
+    def bar(
+        self, o: float, h: float, lo: float, c: float, volume: float = 1000.0, symbol: str = PERP
+    ) -> list[PrivateEvent]:
         now = self._tick()
         return self._hear(self.engine.on_bar(Bar("paper", symbol, "1m", o, h, lo, c, volume, now - 1, now)))
 
-    def book(self, bids: list[tuple[float, float]], asks: list[tuple[float, float]], snapshot: bool = True) -> list[PrivateEvent]:
+    def book(
+        self, bids: list[tuple[float, float]], asks: list[tuple[float, float]], snapshot: bool = True
+    ) -> list[PrivateEvent]:
         self.sequence += 1
         previous = 0 if snapshot else self.sequence - 1
-        delta = BookDelta("paper", PERP, bids, asks, self._tick(), prev_id=previous, last_id=self.sequence, snapshot=snapshot)
+        delta = BookDelta(
+            "paper", PERP, bids, asks, self._tick(), prev_id=previous, last_id=self.sequence, snapshot=snapshot
+        )
         return self._hear(self.engine.on_book(delta))
 
-    def funding(self, rate: float, next_ns: int, now: int, mark: float = 0.0, interval: int = 100) -> list[PrivateEvent]:
+    def funding(
+        self, rate: float, next_ns: int, now: int, mark: float = 0.0, interval: int = 100
+    ) -> list[PrivateEvent]:
         return self._hear(self.engine.on_funding(Funding("paper", PERP, rate, mark, next_ns, now, interval)))
 
     # -- commands
 
-    def place(self, side: str, size: str, price: str | None = None, account: str = A, symbol: str = PERP, **more: Any) -> str:
+    def place(
+        self, side: str, size: str, price: str | None = None, account: str = A, symbol: str = PERP, **more: Any
+    ) -> str:
         """Place an order; its client id. Without a price it is a market order."""
         self.ids += 1
         name = more.pop("client_id", f"c{self.ids}")
@@ -118,7 +128,9 @@ class Venue:
         self._hear(events)
         return name
 
-    def amend(self, name: str, price: str | None = None, size: str | None = None, account: str = A) -> list[PrivateEvent]:
+    def amend(
+        self, name: str, price: str | None = None, size: str | None = None, account: str = A
+    ) -> list[PrivateEvent]:
         command = Amend(
             account=account,
             client_id=name,

@@ -43,6 +43,13 @@ def test_parts_add_up_to_the_whole() -> None:
     assert (holding.lots, holding.cost, won) == (0, D(0), D(20))
 
 
+def test_realised_profit_is_told_gross_of_fees(v: Venue) -> None:
+    v.place("buy", "3")
+    v.quote(111, 5, 112, 5)
+    v.place("sell", "2")
+    assert v.engine.positions(A)[0].realised == 20
+
+
 def test_leverage_is_bounded_by_the_instrument() -> None:
     account = Account("paper/a", D(100), keep=10)
     assert account.leverage_of(Market(instrument(PERP), Rules())) == 50

@@ -25,9 +25,9 @@ from tests.drivers.paper.matching.exchange import SPOT, A, Venue, venue
         ("1E+40", "90", "filter", ("LOT_SIZE",)),
         ("10000.1", "90", "filter", ("LOT_SIZE", "10000.1", "10000")),
         ("1000.1", None, "filter", ("MARKET_LOT_SIZE", "1000.1", "1000")),
-        ("0.1", "40", "filter", ("NOTIONAL", "4.0", "5")),
+        ("0.1", "40", "filter", ("NOTIONAL", "4", "5")),
         ("1", "111", "price_band", ("PERCENT_PRICE", "111", "110.55", "100.5")),
-        ("9000", "100", "insufficient_funds", ("90450.0", "USDT")),
+        ("9000", "100", "insufficient_funds", ("90450", "USDT")),
     ],
 )
 def test_an_order_off_the_rules_is_refused_with_its_numbers(size, price, reason, words) -> None:

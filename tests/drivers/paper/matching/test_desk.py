@@ -138,7 +138,9 @@ def test_an_amend_is_told_with_the_new_terms_and_the_same_ids(v: Venue) -> None:
     name = v.place("buy", "1", "90")
     venue_id = v.order(name).venue_id
     told = [event for event in v.amend(name, price="91", size="2") if isinstance(event, OrderUpdate)]
-    assert [(event.price, event.size, event.state, event.venue_id) for event in told] == [(D(91), D(2), "open", venue_id)]
+    assert [(event.price, event.size, event.state, event.venue_id) for event in told] == [
+        (D(91), D(2), "open", venue_id)
+    ]
 
 
 def test_an_amend_that_crosses_takes(v: Venue) -> None:

@@ -18,7 +18,10 @@ def test_before_the_first_price_there_is_no_quote() -> None:
 def test_the_book_without_depth_is_the_touch_and_the_model_behind_it(v: Venue) -> None:
     """What is shown is what a taker gets."""
     book = v.engine.orderbook(PERP, 3)
-    assert (book.bids, book.asks) == ([(100.0, 5.0), (99.0, 5.0), (98.0, 5.0)], [(101.0, 5.0), (102.0, 5.0), (103.0, 5.0)])
+    assert (book.bids, book.asks) == (
+        [(100.0, 5.0), (99.0, 5.0), (98.0, 5.0)],
+        [(101.0, 5.0), (102.0, 5.0), (103.0, 5.0)],
+    )
     assert book.snapshot
 
 

@@ -34,6 +34,13 @@ def test_a_book_is_walked_level_by_level(v: Venue) -> None:
     assert v.fills() == [(name, D(101), D(1)), (name, D(104), D(2)), (name, D(109), D(1))]
 
 
+def test_behind_a_book_nothing_is_modelled(v: Venue) -> None:
+    v.book([(100.0, 1.0)], [(101.0, 1.0), (102.0, 1.0)])
+    name = v.place("buy", "4")
+    assert v.fills() == [(name, D(101), D(1)), (name, D(102), D(1))]
+    assert v.state(name) == "cancelled"
+
+
 def test_what_was_taken_is_gone_until_the_venue_tells_of_it_again(v: Venue) -> None:
     """The same touch again restores nothing; a changed one does."""
     v.place("buy", "5")
