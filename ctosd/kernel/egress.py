@@ -96,7 +96,7 @@ class Egress:
         if refusal is None:
             refusal = await self._intend(seat, line, "place", order)
         if refusal is not None:
-            self._blotter.settle(self._refuse(order, refusal), 0)
+            self._refuse(order, refusal)
             return order
         if command.expires_ns and self._clock.now_ns() > now_ns:
             command = _place(order, self._clock.now_ns(), line.driver.manifest.expiry_ms)
@@ -172,10 +172,8 @@ class Egress:
 
     def _refuse(self, order: Order, refusal: Refusal) -> Order:
         """Refused after it was registered, before the first byte."""
-        order.state, order.reason, order.message = "denied", refusal.reason, refusal.message
-        order.updated_ns = self._clock.now_ns()
-        self._log.warning("order_denied", strategy=order.strategy, account=order.account, symbol=order.symbol,
-                          side=order.side, size=str(order.size), reason=refusal.reason, message=refusal.message)  # fmt: skip
+        self._blotter.deny(order, refusal)
+        self._blotter.settle(order, 0)
         return order
 
     # -- the common steps -----------------------------------------------------------------------------------------------------
@@ -198,9 +196,7 @@ class Egress:
                 await self._clock.sleep(max(wait_ns, 1_000_000) / SECOND)
         except asyncio.CancelledError:
             if isinstance(command, Place):
-                self._blotter.settle(
-                    self._refuse(order, Refusal("fenced", "cancelled while it waited; nothing was sent")), 0
-                )
+                self._refuse(order, Refusal("fenced", "cancelled while it waited; nothing was sent"))
             raise
         finally:
             line.waiting -= 1
@@ -225,7 +221,7 @@ class Egress:
         except asyncio.CancelledError:
             self._unsent(seat, act, body)
             if isinstance(body, Order):
-                self._blotter.settle(self._refuse(body, Refusal("fenced", "cancelled before it was sent")), 0)
+                self._refuse(body, Refusal("fenced", "cancelled before it was sent"))
             raise
         return None
 
