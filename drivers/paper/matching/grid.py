@@ -18,7 +18,7 @@ UNBOUND = 1 << 62
 class Grid:
     """Ticks and lots of one instrument."""
 
-    __slots__ = ("_lot", "_tick", "half_tick", "lot", "tick", "worth")
+    __slots__ = ("_lot", "_tick", "_worth", "half_tick", "lot", "tick", "worth")
 
     def __init__(self, instrument: Instrument) -> None:
         self.tick = instrument.tick
@@ -27,6 +27,7 @@ class Grid:
         self.worth = self.half_tick * self.lot  # quote money of one lot times one half tick
         self._tick = float(instrument.tick)
         self._lot = float(instrument.lot)
+        self._worth = float(self.worth)
 
     # A price between two ticks is read in the direction that is worse for the user.
 
@@ -46,6 +47,10 @@ class Grid:
     def middle(self, level: float) -> float:
         """The price of a fraction of a level, roughly: an edge to compare floats with."""
         return level * self._tick
+
+    def rough(self, lots: int, half_ticks: int) -> float:
+        """The worth of lots at a price in half ticks, as a float."""
+        return lots * half_ticks * self._worth
 
     def price(self, level: int) -> Decimal:
         return self.tick * level

@@ -70,28 +70,28 @@ def _total(account: Account, asset: str, held: list[Holding]) -> float:
     return float(cash) + sum(holding.term for holding in held)
 
 
-def _mark(holding: Holding) -> float:
-    half = holding.market.half_mark()
-    return float(holding.market.grid.half_tick) * half if half is not None else 0.0
-
-
 def _refer(holding: Holding) -> None:
     """What the position adds to the slack at the present mark."""
-    mark, size = _mark(holding), float(holding.size)
-    ratio = float(holding.market.instrument.maintenance_margin)
-    holding.term = size * mark - float(holding.cost) - abs(size) * ratio * mark if mark else 0.0
+    market = holding.market
+    half = market.half_mark()
+    if not half:
+        holding.term = 0.0
+        return
+    worth = market.grid.rough(holding.lots, half)
+    holding.term = worth - float(holding.cost) - abs(worth) * market.maintenance
 
 
 def _bound(holding: Holding, budget: float) -> None:
-    size, mark = float(holding.size), _mark(holding)
-    ratio = float(holding.market.instrument.maintenance_margin)
+    market = holding.market
+    half = market.half_mark()
     holding.budget = max(0.0, budget)
-    if not mark:  # the first price to come is looked at
+    if not half:  # the first price to come is looked at
         holding.floor, holding.ceiling = inf, 0.0
         return
     # The mark is the middle of a touch that was rounded to ticks: two ticks are kept for that.
-    distance = holding.budget / (abs(size) * (1 + ratio)) - 2 * float(holding.market.grid.tick)
-    if size > 0:
+    size, mark = market.grid.rough(abs(holding.lots), 2) / market.grid.middle(1), market.grid.middle(half / 2)
+    distance = holding.budget / (size * (1 + market.maintenance)) - market.grid.middle(2)
+    if holding.lots > 0:
         holding.floor, holding.ceiling = max(0.0, mark - max(0.0, distance)), inf
     else:
         holding.floor, holding.ceiling = 0.0, mark + max(0.0, distance)

@@ -30,6 +30,7 @@ class Market:
         self.symbol = instrument.symbol
         self.grid = Grid(instrument)
         self.rules = rules
+        self.maintenance = float(instrument.maintenance_margin)
         self.low, self.high = 0.0, inf
         self.quote: Quote | None = None
         self.trade: Trade | None = None
@@ -165,6 +166,12 @@ class Market:
         if source == "book":
             return self._of_book(side)
         return self._around(side) if source else None
+
+    def touches(self) -> tuple[Level | None, Level | None]:
+        """`(bid, ask)`, each as `touch` gives it."""
+        if self.source == "quote":
+            return self._of_quote("buy"), self._of_quote("sell")
+        return self.touch("buy"), self.touch("sell")
 
     def _of_book(self, side: Side) -> Level | None:
         price = self.book.best_bid if side == "buy" else self.book.best_ask

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ctosd.abi import Bar, BookDelta, Side, Trade
 from drivers.paper.matching.clearing import Clearing
 from drivers.paper.matching.ladder import Ladder
-from drivers.paper.matching.market import SIGN, Market
+from drivers.paper.matching.market import SIGN, Level, Market
 from drivers.paper.matching.orders import Order, opposite
 
 SIDES: tuple[Side, Side] = ("buy", "sell")
@@ -16,15 +16,16 @@ SIDES: tuple[Side, Side] = ("buy", "sell")
 
 def on_touch(clearing: Clearing, market: Market) -> None:
     """After a quote: orders that it crosses meet it, and the queue at the touch is no longer than what is shown there."""
-    for side in SIDES:
-        ladder, sign = market.ladders[side], SIGN[side]
+    bid, ask = market.touches()
+    sides: tuple[tuple[Side, Level | None, Level | None], ...] = (("buy", bid, ask), ("sell", ask, bid))
+    for side, touch, across in sides:
+        ladder = market.ladders[side]
         if (best := ladder.best) is None:
             continue
-        across = market.touch(opposite(side))
-        if across is not None and best * sign >= across[0] * sign:
+        best *= ladder.sign
+        if across is not None and best >= across[0] * ladder.sign:
             meet(clearing, market, side)
-        touch = market.touch(side)
-        if touch is not None and best * sign >= touch[0] * sign:
+        if touch is not None and best >= touch[0] * ladder.sign:
             _shrink(clearing, ladder, touch[0], touch[1])
 
 
