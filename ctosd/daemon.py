@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -166,6 +167,7 @@ class Daemon:
             raise refused[0]
 
     def _ready(self, system: System, seconds: float) -> None:
+        gc.freeze()  # orders and strategies that live as long as the daemon need no collecting
         running = sum(unit.state == "running" for unit in system.supervisor.units.values())
         up = sum(venue.state == "running" for venue in system.venues.all.values())
         unknown = len(system.desk.blotter.unresolved())

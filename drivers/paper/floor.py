@@ -38,6 +38,8 @@ from drivers.paper.vault import Vault
 
 SAVE_NS = 5_000_000_000
 """How often it is kept where the market stands; what happens to accounts is kept at once."""
+SAVE_TURNS = 100
+"""A share of the symbols at a time: a thousand at once would hold up the loop."""
 END = "end of data"
 
 
@@ -54,6 +56,7 @@ class Floor:
         self._outbox: deque[PrivateEvent] = deque()
         self._telling = False
         self._timer: Timer | None = None
+        self._turn = 0
         self._pacer: Pacer | None = None
         self.ended = False
         self.stopped = False
@@ -99,7 +102,7 @@ class Floor:
             self._ports.drive(source, self.tape.deliver)
         else:
             source.play(self.tape.deliver)
-            self._timer = self._clock.call_at(self._clock.now_ns() + SAVE_NS, self._save)
+            self._timer = self._clock.call_at(self._clock.now_ns() + SAVE_NS // SAVE_TURNS, self._save)
 
     def _start_recorded(self, source: Recorded) -> None:
         for symbol in source.content:
@@ -125,9 +128,10 @@ class Floor:
 
     def _save(self) -> None:
         if isinstance(self._source, Generated):
-            self.vault.later("market", self._source.standing())
+            self._turn += 1
+            self.vault.later("market", self._source.standing(self._turn, SAVE_TURNS))
         self.keep()
-        self._timer = self._clock.call_at(self._clock.now_ns() + SAVE_NS, self._save)
+        self._timer = self._clock.call_at(self._clock.now_ns() + SAVE_NS // SAVE_TURNS, self._save)
 
     def _end(self) -> None:
         """The data is over: close what is due, and say so."""

@@ -7,6 +7,7 @@ klines go on after a restart; the minutes in between are bridged.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -162,10 +163,10 @@ class Generated:
         slot = bar.open_ns // MINUTE % max(1, self._config.history)
         return {f"{bar.symbol}/{slot}": msgspec.json.encode(bar)}
 
-    def standing(self) -> dict[str, bytes | None]:
-        """Where every open symbol stands."""
+    def standing(self, turn: int = 0, turns: int = 1) -> dict[str, bytes | None]:
+        """Where every open symbol stands; with `turns`, the share of them whose turn it is."""
         found: dict[str, bytes | None] = {}
-        for stream in self.market.streams.values():
+        for stream in islice(self.market.streams.values(), turn % turns, None, turns):
             found |= {key: msgspec.json.encode(value) for key, value in self.market.save(stream).items()}
         return found
 

@@ -101,7 +101,7 @@ class Market:
             rules = self.rules
             seed = f"{rules.seed}/own/{base}"
             found = self._owns[key] = Own(seed, volatility, beta, rules.reversion, rules.jumps_per_day / 2, self._dt)
-            found.step = self._tide.step
+            found.key, found.step = key, self._tide.step
             if known := self._saved.get(f"own/{key}"):
                 found.resume(known)
             elif saved:  # the configuration was changed meanwhile: the price stays where it was
@@ -195,8 +195,11 @@ class Market:
 
     def save(self, stream: Stream) -> dict[str, dict[str, Any]]:
         """Where one symbol stands, with what it hangs on."""
-        key = next(key for key, own in self._owns.items() if own is stream.own)
-        return {"tide": self._tide.save(), f"own/{key}": stream.own.save(), f"symbol/{stream.symbol}": stream.save()}
+        return {
+            "tide": self._tide.save(),
+            f"own/{stream.own.key}": stream.own.save(),
+            f"symbol/{stream.symbol}": stream.save(),
+        }
 
     def resume(self, saved: Mapping[str, Mapping[str, Any]]) -> None:
         """Go on from what `save` told; called before any symbol is opened."""

@@ -122,11 +122,12 @@ class Tide(Process):
 class Own(Process):
     """One coin's own way beside the tide; `volatility` is the whole coin's."""
 
-    __slots__ = ("beta", "volatility")
+    __slots__ = ("beta", "key", "volatility")
 
     def __init__(
         self, seed: str, volatility: float, beta: float, share: float, jumps_per_day: float, dt: float
     ) -> None:
+        self.key = ""  # by which its market keeps it
         self.volatility = volatility
         # A coin that is calmer than its part of the tide follows less of it.
         bound = 0.9 * volatility / TIDE_VOLATILITY
