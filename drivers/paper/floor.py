@@ -124,6 +124,7 @@ class Floor:
         if isinstance(self._source, Generated):
             self._source.stop()
             self.vault.later("market", self._source.standing())
+        self.vault.later("engine", self.engine.drain_changes())
         self.keep()
 
     def _save(self) -> None:
@@ -196,7 +197,7 @@ class Floor:
     def keep(self) -> None:
         """Commit whatever changed."""
         if self.engine.dirty:
-            self.vault.later("engine", self.engine.drain_changes())
+            self.vault.later("engine", self.engine.drain_changes(news=False))
         self.vault.commit()
 
     def _keep_bar(self, bar: Bar) -> None:

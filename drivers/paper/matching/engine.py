@@ -304,9 +304,13 @@ class Engine:
         """Whether `drain_changes` has something to say of orders, fills or accounts."""
         return bool(self._clearing.changed)
 
-    def drain_changes(self) -> dict[str, bytes | None]:
-        """Records that changed since the last call, by key; None deletes. Feed all of them to `restore` of a new engine."""
-        return self._memory.drain()
+    def drain_changes(self, news: bool = True) -> dict[str, bytes | None]:
+        """Records that changed since the last call, by key; None deletes. Feed all of them to `restore` of a new engine.
+
+        With `news` the last prices of every market in which somebody has something are among them. Without, only those
+        of markets whose orders or positions changed: cheap enough for each command, also with a thousand symbols.
+        """
+        return self._memory.drain(news)
 
     def restore(self, records: Mapping[str, bytes]) -> None:
         """Take back what was drained, before any account is opened.

@@ -6,7 +6,7 @@ prices are kept as decimals, not in ticks and lots, so that a grid that was made
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -53,10 +53,10 @@ class Memory:
         self._clearing = clearing
         self._kept: dict[str, tuple[Any, Any, Any]] = {}  # the last news of each market that were written
 
-    def drain(self) -> dict[str, bytes | None]:
-        """Every record that changed since the last call; None deletes a key."""
+    def drain(self, news: bool) -> dict[str, bytes | None]:
+        """Every record that changed since the last call; None deletes a key. `news`: see `Engine.drain_changes`."""
         clearing = self._clearing
-        self._news()
+        self._news(clearing.markets if news else dict.fromkeys(map(_symbol, clearing.changed.values())))
         if not clearing.changed:
             return {}
         changes = {key: _encode(record) for key, record in clearing.changed.items()}
@@ -64,10 +64,11 @@ class Memory:
         clearing.changed.clear()
         return changes
 
-    def _news(self) -> None:
-        """The last price of a market in which somebody has something is kept along."""
-        for symbol, market in self._clearing.markets.items():
-            if not (market.holders or market.ladders["buy"] or market.ladders["sell"]):
+    def _news(self, symbols: Iterable[str]) -> None:
+        """The last price of a market in which somebody has something is kept along: marks need one at once."""
+        for symbol in symbols:
+            market = self._clearing.markets.get(symbol)
+            if market is None or not (market.holders or market.ladders["buy"] or market.ladders["sell"]):
                 continue
             now = (market.standing(), market.trade, market.bar)
             if self._kept.get(symbol) != now:
@@ -172,6 +173,11 @@ class Memory:
                 f"{self._clearing.venue}: the stored {what} in {symbol} has {amount}, not a multiple of the {name} {unit}; "
                 f"set the {name} back until that is closed"
             )
+
+
+def _symbol(record: Any) -> str:
+    """The symbol that a changed record is about; empty for an account and for what was deleted."""
+    return record.market.symbol if isinstance(record, Holding) else getattr(record, "symbol", "")
 
 
 def number(name: str) -> int:
