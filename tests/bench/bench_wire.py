@@ -1,12 +1,13 @@
 """How fast Binance's recorded frames are decoded and booked.
 
-Usage: ``python tests/bench/bench_wire.py FEED.gz [spot]``. Prints the best and the median of several rounds, us a frame,
+Usage: ``python tests/bench/bench_wire.py [FEED.gz [spot]]``; without a feed, the recorded futures under $CTOS_DATA. Prints the best and the median of several rounds, us a frame,
 and frames a second for the whole feed read from the compressed file.
 """
 
 from __future__ import annotations
 
 import gzip
+import os
 import statistics
 import sys
 import time
@@ -84,6 +85,9 @@ def main(path: Path, spot: bool) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(Path(sys.argv[1]), "spot" in sys.argv[2:])
+    data = Path(os.environ.get("CTOS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+    feed = Path(sys.argv[1]) if sys.argv[1:] else data / "feeds" / "usdm_btcusdt_20240808.gz"
+    if feed.exists():
+        main(feed, "spot" in sys.argv[2:])
+    else:
+        print(f"no recorded feed at {feed} (set CTOS_DATA): nothing measured")
