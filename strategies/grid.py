@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -18,6 +19,7 @@ LONGEST_WAIT_S = 60
 RESTED_NS = 60 * SECOND_NS  # an order that rested this long ends the row of failures before it
 AMEND_TRIES = 3
 THROUGH = ("post_only", "price_band")
+COARSER = ("5m", "15m", "1h", "4h", "1d")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +143,10 @@ class Grid(Strategy):
         if line is None or self.state.reset != self.params.reset:
             await self._take_baseline(symbol, line)
         self._demand_minimum(instrument, self.state.lines[symbol].baseline)
-        if self.params.guard_bars:
-            await self.sys.subscribe_ticks(symbol, "bars", timeframe=self.params.guard_bars)
+        for frame in (self.params.guard_bars, *COARSER) if self.params.guard_bars else ():
+            with suppress(CallerMistake):  # a recording of larger bars has none that small
+                await self.sys.subscribe_ticks(symbol, "bars", timeframe=frame)
+                break
 
     async def _take_baseline(self, symbol: str, line: Line | None) -> None:
         price = await self.sys.get_price_now(symbol)
@@ -209,7 +213,6 @@ class Grid(Strategy):
         leg.order_id, leg.price, leg.size, leg.filled, leg.rest = "", ZERO, ZERO, ZERO, rest
 
     def _guard(self, symbol: str, price: Decimal | None) -> bool:
-        """Whether the symbol was halted by this look at it; draws the line for the next bars."""
         line = self.state.lines[symbol]
         ratio = line.baseline / line.initial
         if line.halted:
@@ -299,7 +302,6 @@ class Grid(Strategy):
             self._ended(order)
 
     async def _flatten(self, symbol: str) -> None:
-        """Close what is held, once both legs are gone; again, later each time, while something is left."""
         line = self.state.lines[symbol]
         crumbs = abs(line.inventory) < self._instruments[symbol].min_size
         if not (line.buy.order_id or line.sell.order_id or crumbs or self._waits(symbol, "flatten")):
@@ -368,7 +370,6 @@ class Grid(Strategy):
 
 
 def _loss_line(line: Line, max_loss: Decimal) -> tuple[float, float]:
-    """The closes between which nothing need be done: the loss is surely smaller than `max_loss`."""
     if line.halted or not line.inventory:
         return float("-inf"), float("inf")
     edge = float((-max_loss - line.cash) / line.inventory)

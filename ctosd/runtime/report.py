@@ -47,6 +47,7 @@ def _strategy(facts: Facts, name: str) -> dict[str, Any]:
         "realised": text(sum((h.realised for h in holdings), ZERO)),
         "pnl": text(total),
         "positions": {h.symbol: str(h.size) for h in holdings if h.size},
+        "last_error": unit.last_error if (unit := facts.system.supervisor.units.get(name)) is not None else "",
     }
 
 
@@ -65,6 +66,7 @@ def render(report: dict[str, Any]) -> str:
             f"{_short(row['funding']):>12}{_short(row['realised']):>14}{_short(row['pnl']):>14}"
         )
         lines += [f"{'':<24}  holds {size} {symbol}" for symbol, size in row["positions"].items()]
+        lines += [f"{'':<24}  its last error: {row['last_error']}"] if row["last_error"] else []
     lines.append("")
     lines.append(
         f"{report['orders']} orders ({report['denied']} denied, {report['rejected']} rejected, {report['open']} open), "
