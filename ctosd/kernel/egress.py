@@ -100,7 +100,7 @@ class Egress:
             return order
         if command.expires_ns and self._clock.now_ns() > now_ns:
             command = _place(order, self._clock.now_ns(), line.driver.manifest.expiry_ms)
-        self._conclude_place(line, order, await self._send(line, command))
+        await self._send(line, command, lambda outcome: self._conclude_place(order, outcome))
         return order
 
     def view(self, seat: Seat, order: Order, privileged: bool = False) -> View:
@@ -229,20 +229,21 @@ class Egress:
         """The intent may reach the disk yet; say beside it that nothing was sent."""
         self._blotter.record("outcome", seat.name, {"act": act, "client_id": body.client_id, "outcome": "never_sent"})
 
-    async def _send(self, line: Line, command: Command) -> Outcome:
-        """Exactly one write. It goes on to its outcome even when the strategy that wanted it is cancelled."""
+    async def _send(self, line: Line, command: Command, conclude: Callable[[Outcome], None]) -> None:
+        """Exactly one write. It goes on to its outcome and its conclusion even when the strategy that wanted it is cancelled."""
         line.writes += 1
-        coro = self._submit(line, command)
+        coro = self._submit(line, command, conclude)
         if not line.driver.manifest.simulated:
-            return await asyncio.shield(self._tasks.spawn("submit", coro))
+            await asyncio.shield(self._tasks.spawn("submit", coro))
+            return
         # A simulated venue that answers at once must not cost a task: run it here until it really waits.
         try:
             yielded = coro.send(None)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        return await asyncio.shield(self._tasks.spawn("submit", _finish(coro, yielded)))
+        except StopIteration:
+            return
+        await asyncio.shield(self._tasks.spawn("submit", _finish(coro, yielded)))
 
-    async def _submit(self, line: Line, command: Command) -> Outcome:
+    async def _submit(self, line: Line, command: Command, conclude: Callable[[Outcome], None]) -> None:
         try:
             outcome = await line.driver.submit(command)
         except Exception as error:
@@ -250,11 +251,11 @@ class Egress:
             outcome = Unknown(client_id=command.client_id, message=f"the driver raised {error!r}")
         if isinstance(outcome, Unknown):
             line.unknown += 1
-        return outcome
+        conclude(outcome)
 
     # -- outcomes: plain functions, so that a cancelled strategy cannot stop halfway through one --------------------------------
 
-    def _conclude_place(self, line: Line, order: Order, outcome: Outcome) -> None:
+    def _conclude_place(self, order: Order, outcome: Outcome) -> None:
         seq = self._blotter.record("outcome", order.strategy, {"act": "place", **_plain(outcome)})
         if isinstance(outcome, Accepted):
             order.venue_id = order.venue_id or outcome.venue_id
@@ -312,7 +313,7 @@ class Egress:
             seat.denied(now_ns)
             return order
         if order.is_open:
-            self._conclude_amend(order, command, await self._send(line, command))
+            await self._send(line, command, lambda outcome: self._conclude_amend(order, command, outcome))
         return order
 
     def _conclude_amend(self, order: Order, command: Amend, outcome: Outcome) -> None:
@@ -345,7 +346,7 @@ class Egress:
             return order
         # A cancel that the journal cannot take still goes out: it can only make exposure smaller.
         if order.is_open:
-            self._conclude_cancel(order, await self._send(line, command))
+            await self._send(line, command, lambda outcome: self._conclude_cancel(order, outcome))
         return order
 
     def _conclude_cancel(self, order: Order, outcome: Outcome) -> None:
@@ -378,6 +379,5 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     return {"outcome": type(outcome).__name__.lower(), **msgspec.structs.asdict(outcome)}
 
 
-async def _finish(coro: Coroutine[Any, Any, Outcome], yielded: Any) -> Outcome:
-    outcome: Outcome = await resume(coro, yielded)
-    return outcome
+async def _finish(coro: Coroutine[Any, Any, None], yielded: Any) -> None:
+    await resume(coro, yielded)

@@ -211,6 +211,27 @@ def test_cancelling_the_strategy_does_not_lose_the_outcome() -> None:
     run_virtual(main())
 
 
+def test_a_strategy_that_is_cut_off_under_way_loses_no_outcome() -> None:
+    """Parked without a word while its order is on the wire: the answer is still read, journaled and acted upon."""
+
+    async def main() -> None:
+        rig = Rig()
+        unit = rig.unit(Slow, exit=ExitPolicy(park="keep"))
+        await rig.start()
+        rig.venue.hold = asyncio.Event()
+        rig.venue.quote(50, 51)
+        await asyncio.sleep(0.01)
+        (order,) = rig.desk.blotter.open_orders()
+        await rig.system.supervisor.park(unit, "test")
+        assert (unit.state, order.state) == ("parked", "pending")
+        rig.venue.hold.set()
+        await asyncio.sleep(0.01)
+        assert order.state == "open"
+        assert kinds(rig)[-1] == "outcome"
+
+    run_virtual(main())
+
+
 def test_a_full_bucket_delays_and_cancels_go_first() -> None:
     async def main() -> None:
         rig, sys = await rigged(order_rate=None, duplicate_window_ms=0)
