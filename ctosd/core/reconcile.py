@@ -70,8 +70,9 @@ def is_proved_absent(
 ) -> bool:
     """Whether the venue can no longer have the order: two endpoints do not know it, and no request can still arrive.
 
-    `found` is the answer to a query by client id, `listed` whether it is among the open orders or the fills.
+    `found` is the answer to a query by client id, `listed` whether it is among the open orders or the fills. An order that
+    the venue once acknowledged or filled was sent, whatever it has forgotten since.
     """
-    if found is not None or listed or order.state in TERMINAL:
+    if found is not None or listed or order.venue_id or order.filled or order.state in TERMINAL:
         return False
     return now_ns > order.created_ns + expiry_ns + grace_ns

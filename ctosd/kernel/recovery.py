@@ -252,7 +252,7 @@ class Recovery:
         if not is_proved_absent(order, now_ns, expiry_ns, grace_ns, found, seen):
             if order.state == "pending":
                 self._blotter.doubt(order)
-                self.watch(order)
+            self.watch(order)
             return False
         self._blotter.absent(order)
         self.resolved += 1

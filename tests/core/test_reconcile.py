@@ -52,3 +52,9 @@ def test_absence_is_proved_only_after_the_window_and_by_two_endpoints() -> None:
     assert not is_proved_absent(unknown, 10**9, 100, 200, update("open"), False)
     assert not is_proved_absent(unknown, 10**9, 100, 200, None, True)
     assert not is_proved_absent(order(state="filled"), 10**9, 100, 200, None, False)
+
+
+def test_an_order_that_was_acknowledged_or_filled_was_sent() -> None:
+    """Venues forget finished orders: silence about one that they had is not the proof that they never had it."""
+    assert not is_proved_absent(order(state="unknown", venue_id="v1"), 10**9, 100, 200, None, False)
+    assert not is_proved_absent(order(state="unknown", filled=D(1)), 10**9, 100, 200, None, False)
