@@ -36,10 +36,10 @@ run: $(VENV)/.compiled
 
 setup: $(VENV)/.compiled
 
-test: $(VENV)/.test $(VENV)/.compiled
+test: $(VENV)/.test $(VENV)/.clients $(VENV)/.compiled
 	$(BIN)/python -m pytest $(TESTS)
 
-bench: $(VENV)/.test $(VENV)/.compiled
+bench: $(VENV)/.test $(VENV)/.clients $(VENV)/.compiled
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
 check: $(VENV)/.test
@@ -51,11 +51,12 @@ check: $(VENV)/.test
 
 # uv solves for every Python and platform at once. --no-emit-*: a lock names packages and hashes, never a place.
 UV_COMPILE = $(BIN)/uv pip compile -q --upgrade --no-config --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header pyproject.toml
+	--no-emit-index-url --no-emit-find-links --no-header
 lock: $(VENV)/.run
 	$(PIP) install 'uv>=0.9'
-	$(UV_COMPILE) --extra build -o .ci/requirements.txt
-	$(UV_COMPILE) --extra build --extra data --extra test -c .ci/requirements.txt -o .ci/requirements-test.txt
+	$(UV_COMPILE) pyproject.toml --extra build -o .ci/requirements.txt
+	$(UV_COMPILE) pyproject.toml --extra build --extra data --extra test -c .ci/requirements.txt -o .ci/requirements-test.txt
+	$(UV_COMPILE) .ci/clients.in -o .ci/requirements-clients.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
@@ -74,6 +75,13 @@ $(VENV)/.run: $(VENV)/.home .ci/requirements.txt pyproject.toml
 $(VENV)/.test: $(VENV)/.run .ci/requirements-test.txt
 	@echo 'setting up: the tools of the tests into $(VENV)/ (once)'
 	@$(PIP) install --no-deps --require-hashes --only-binary :all: -r .ci/requirements-test.txt
+	@touch $@
+
+$(VENV)/.clients: $(VENV)/.home .ci/requirements-clients.txt
+	@echo 'setting up: clients of the venues that others wrote into $(VENV)/clients/ (once)'
+	@.ci/venv $(VENV)/clients $(PYTHON)
+	@$(VENV)/clients/bin/python -m pip --disable-pip-version-check --require-virtualenv --no-input -qq \
+		install --no-deps --require-hashes --only-binary :all: -r .ci/requirements-clients.txt
 	@touch $@
 
 # An environment may forbid writing bytecode (PYTHONDONTWRITEBYTECODE); then every start would compile everything.

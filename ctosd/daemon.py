@@ -29,7 +29,7 @@ from ctosd.host.logs.hub import Logs
 from ctosd.host.notify import Notifier
 from ctosd.host.places import Places
 from ctosd.host.storage.journal import open_journal
-from ctosd.host.storage.store import FileStore, MemoryStore
+from ctosd.host.storage.store import FileStore
 from ctosd.kernel.clock import SECOND, VirtualClock, WallClock
 from ctosd.kernel.loop import VirtualLoop
 from ctosd.kernel.system import System, build
@@ -270,11 +270,10 @@ class Daemon:
         )
         return venue.driver_class(venue.settings, tuple(venue.accounts), ports)
 
-    def _store(self, venue: VenueConfig) -> FileStore | MemoryStore | None:
-        if not venue.simulated:
+    def _store(self, venue: VenueConfig) -> FileStore | None:
+        manifest = venue.driver_class.manifest
+        if self.virtual or not (manifest.simulated or manifest.keeps_store):
             return None
-        if self.virtual:
-            return MemoryStore()
         store = FileStore(self.places.lib / f"venue-{venue.name}.db")
         self.stores.append(store)
         return store

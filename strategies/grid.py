@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from math import inf
 from typing import Annotated, Literal
 
 import msgspec
 from annotated_types import Ge, Gt, Lt, MinLen
 
-from ctosd.abi import Bar, CallerMistake, Fill, Instrument, Misconfigured, Order, Side, Strategy, exact
+from ctosd.abi import Bar, CallerMistake, Fill, Handled, Instrument, Misconfigured, Order, Side, Strategy, exact
 
 ZERO = Decimal(0)
 SECOND_NS = 1_000_000_000
@@ -101,11 +102,14 @@ class Grid(Strategy):
             self._guard(symbol, None)
             await self._quote(symbol)
 
-    async def on_bar(self, bar: Bar) -> None:
-        if self._through:
-            await self._come_back(bar)
+    def on_bar(self, bar: Bar) -> Handled:
         watch = self._watch.get(bar.symbol)
-        if watch is not None and not watch[0] < bar.close < watch[1] and self._guard(bar.symbol, exact(bar.close)):
+        broke = watch is not None and not watch[0] < bar.close < watch[1]
+        return self._look(bar, broke) if broke or self._through else None
+
+    async def _look(self, bar: Bar, broke: bool) -> None:
+        await self._come_back(bar)
+        if broke and self._guard(bar.symbol, exact(bar.close)):
             self.save()
             await self._quote(bar.symbol)
 
@@ -340,22 +344,19 @@ class Grid(Strategy):
         return -ahead if self._closes_only(instrument, side) else self.params.max_inventory / price - ahead
 
     def _closes_only(self, instrument: Instrument, side: Side) -> bool:
-        mode = "long" if instrument.kind == "spot" else self.params.side
-        return (mode, side) in (("long", "sell"), ("short", "buy"))
+        return ("long" if instrument.kind == "spot" else self.params.side, side) in (("long", "sell"), ("short", "buy"))
 
     def _waits(self, symbol: str, what: str) -> bool:
         return self._due_ns.get((symbol, what), 0) > self.clock.now_ns()
 
     def _later(self, symbol: str, what: str) -> None:
-        key = (symbol, what)
-        self._tries[key] = tries = self._tries.get(key, 0) + 1
-        self._due_ns[key] = self.clock.now_ns() + min(LONGEST_WAIT_S, 2 ** min(tries - 1, 6)) * SECOND_NS
+        self._tries[symbol, what] = tries = self._tries.get((symbol, what), 0) + 1
+        self._due_ns[symbol, what] = self.clock.now_ns() + min(LONGEST_WAIT_S, 2 ** min(tries - 1, 6)) * SECOND_NS
         self._set_timer()
 
     def _forget_failures(self, symbol: str, side: Side) -> None:
-        self._tries.pop((symbol, side), None)
-        self._due_ns.pop((symbol, side), None)
-        self._said.pop((symbol, side), None)
+        for table in (self._tries, self._due_ns, self._said):
+            table.pop((symbol, side), None)
 
     def _set_timer(self) -> None:
         now = self.clock.now_ns()
@@ -371,9 +372,9 @@ class Grid(Strategy):
 
 def _loss_line(line: Line, max_loss: Decimal) -> tuple[float, float]:
     if line.halted or not line.inventory:
-        return float("-inf"), float("inf")
+        return -inf, inf
     edge = float((-max_loss - line.cash) / line.inventory)
-    return (edge, float("inf")) if line.inventory > 0 else (float("-inf"), edge)
+    return (edge, inf) if line.inventory > 0 else (-inf, edge)
 
 
 def _count(line: Line, fill: Fill, instrument: Instrument) -> None:

@@ -48,11 +48,13 @@ TESTED_BY = {
     "ctosd/__main__.py": "tests/test_boot.py",
     "ctosd/abi/commands.py": "tests/abi/test_abi.py",
     "ctosd/abi/driver.py": "tests/abi/test_abi.py",
+    "ctosd/abi/emulator.py": "tests/abi/test_abi.py",
     "ctosd/abi/errors.py": "tests/abi/test_abi.py",
     "ctosd/abi/events.py": "tests/abi/test_abi.py",
     "ctosd/abi/instruments.py": "tests/abi/test_abi.py",
     "ctosd/abi/orders.py": "tests/abi/test_abi.py",
     "ctosd/abi/strategy.py": "tests/abi/test_abi.py",
+    "ctosd/abi/transport.py": "tests/abi/test_abi.py",
     "ctosd/ctl/__main__.py": "tests/test_ctl.py",
     "ctosd/daemon.py": "tests/test_boot.py",
     "ctosd/host/config/settings.py": "tests/host/config/test_reading.py",
@@ -74,6 +76,7 @@ TESTED_BY = {
     "ctosd/runtime/facts.py": "tests/runtime/test_operator.py",
     "ctosd/runtime/report.py": "tests/test_boot.py",
     "ctosd/testing/journal.py": "tests/kernel/test_recovery.py",
+    "ctosd/testing/store.py": "tests/host/storage/test_store.py",
     "ctosd/testing/rig.py": "tests/kernel/test_supervisor.py",
     "ctosd/testing/venue.py": "tests/kernel/test_egress.py",
 }
@@ -262,7 +265,7 @@ def test_no_file_names_a_machine() -> None:
 def test_locks_name_packages_and_hashes_and_no_place() -> None:
     """A lock is as good at any registry; every package in it has its hashes."""
     locks = sorted((ROOT / ".ci").glob("requirements*.txt"))
-    assert [lock.name for lock in locks] == ["requirements-test.txt", "requirements.txt"]
+    assert [lock.name for lock in locks] == ["requirements-clients.txt", "requirements-test.txt", "requirements.txt"]
     for lock in locks:
         text = lock.read_text(encoding="utf-8")
         assert not re.search(r"https?:|index-url|find-links|file:| @ ", text)

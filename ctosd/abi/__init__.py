@@ -2,8 +2,19 @@
 
 from ctosd.abi.clock import Clock, Timer
 from ctosd.abi.commands import REASONS, Accepted, Amend, Cancel, Command, Outcome, Place, Rejected, Unknown
-from ctosd.abi.driver import Driver, Feed, Limit, Log, Manifest, Ports, Store
-from ctosd.abi.errors import AuthFailed, CallerMistake, CtosError, Fenced, InvariantBroken, Misconfigured, NotReady
+from ctosd.abi.driver import Budget, ClockReading, Costs, Driver, Feed, Finding, Limit, Log, Manifest, Ports, Store
+from ctosd.abi.emulator import Conversation, Emulator, Mishap, Peer, Reply, Request
+from ctosd.abi.errors import (
+    AuthFailed,
+    CallerMistake,
+    CtosError,
+    Fenced,
+    InvariantBroken,
+    Misconfigured,
+    NoAnswer,
+    NotReady,
+    NotSent,
+)
 from ctosd.abi.events import (
     CHANNELS,
     TERMINAL,
@@ -30,8 +41,9 @@ from ctosd.abi.events import (
 )
 from ctosd.abi.instruments import Instrument, Kind, Side, exact, normalise_symbol, path_symbol, split_symbol
 from ctosd.abi.orders import Order
-from ctosd.abi.strategy import NoParams, NoState, Strategy
+from ctosd.abi.strategy import Handled, NoParams, NoState, Strategy
 from ctosd.abi.syscalls import Number, OrderKind, Syscalls
+from ctosd.abi.transport import Dial, Dialect, Headers, Http, Response, Session, Socket
 
 __all__ = [
     "CHANNELS",
@@ -43,19 +55,30 @@ __all__ = [
     "Balance",
     "Bar",
     "BookDelta",
+    "Budget",
     "CallerMistake",
     "Cancel",
     "Channel",
     "Clock",
+    "ClockReading",
     "Command",
+    "Conversation",
+    "Costs",
     "CtosError",
+    "Dial",
+    "Dialect",
     "Driver",
+    "Emulator",
     "Event",
     "Feed",
     "Fenced",
     "Fill",
+    "Finding",
     "Funding",
     "FundingPayment",
+    "Handled",
+    "Headers",
+    "Http",
     "Instrument",
     "InvariantBroken",
     "Kind",
@@ -65,9 +88,12 @@ __all__ = [
     "Manifest",
     "MarketEvent",
     "Misconfigured",
+    "Mishap",
+    "NoAnswer",
     "NoParams",
     "NoState",
     "NotReady",
+    "NotSent",
     "Number",
     "Order",
     "OrderKind",
@@ -75,13 +101,19 @@ __all__ = [
     "OrderType",
     "OrderUpdate",
     "Outcome",
+    "Peer",
     "Place",
     "Ports",
     "Position",
     "PrivateEvent",
     "Quote",
     "Rejected",
+    "Reply",
+    "Request",
+    "Response",
+    "Session",
     "Side",
+    "Socket",
     "Store",
     "Strategy",
     "Syscalls",

@@ -23,6 +23,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     tif: TimeInForce = "gtc"
     post_only: bool = False
     reduce_only: bool = False
+    trigger: Decimal | None = None  # a conditional order: it becomes active when the last price reaches this
     expires_ns: int = 0
 
 

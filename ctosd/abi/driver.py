@@ -10,13 +10,16 @@ A driver is handed everything that touches the world (`Ports`). It publishes mar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
+import msgspec
+
 from ctosd.abi.clock import Clock
 from ctosd.abi.commands import Command, Outcome
+from ctosd.abi.errors import NotReady
 from ctosd.abi.events import (
     Balance,
     Bar,
@@ -31,6 +34,7 @@ from ctosd.abi.events import (
     Quote,
 )
 from ctosd.abi.instruments import Instrument
+from ctosd.abi.transport import Dialect, Http, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,52 @@ class Manifest:
     config: type
     documentation: str = ""
     simulated: bool = False  # no real money can move: needs no arming, may run on the virtual clock
+    keeps_store: bool = False  # the driver needs `Ports.store`
     can_amend: bool = True
+    can_batch: bool = False  # `submit_batch` is one request
     can_hedge: bool = False
+    can_trigger: bool = False  # conditional orders (`Place.trigger`)
     has_dead_man: bool = False
     limits: tuple[Limit, ...] = ()
     expiry_ms: int = 5_000  # how long a command stays acceptable at the venue after it was signed
     grace_ms: int = 10_000  # how long after that an order can still turn up
+
+
+Costs = Sequence[tuple[str, float]]
+"""`(limit name, tokens)` pairs. ``place@BTC/USDT`` is limit `place`, counted apart for that scope."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a preflight or a probe found. `remedy` tells a person what to do; empty when nothing is wrong."""
+
+    subject: str  # "position mode", "key rights", "clock"
+    ok: bool
+    message: str
+    remedy: str = ""
+    blocks: bool = False  # no order of this account may leave until it is mended
+
+
+class ClockReading(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's clock against ours: ``offset_ns = venue - ours`` at the middle of the round trip."""
+
+    offset_ns: int
+    round_trip_ns: int
+
+
+class Budget(Protocol):
+    """The venue's rate limits as they stand, shared with every order that leaves: one budget for all."""
+
+    async def take(self, costs: Costs, *, urgent: bool = False, patience_s: float = 30.0) -> None:
+        """Return when `costs` are taken. Raises `NotReady` when that would take longer than `patience_s`."""
+        ...
+
+    def sync_used(self, name: str, used: float, allowed: float = 0.0) -> None:
+        """The venue's own counter of a limit; `name` as in `costs`."""
+        ...
+
+    def penalise(self, until_ns: int, name: str = "") -> None:
+        """Hold one limit back, or without a name everything that goes to this venue."""
+        ...
 
 
 class Log(Protocol):
@@ -103,6 +147,10 @@ class Ports:
         None  # virtual clock: the kernel pumps the feed
     )
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # account name -> its credentials
+    # What follows is there for venues that are reached over the network.
+    http: Http | None = None
+    open_session: Callable[[Dialect], Session] | None = None
+    budget: Budget | None = None
 
 
 class Driver(ABC):
@@ -163,8 +211,8 @@ class Driver(ABC):
         """Exactly one write. Whatever cannot be read afterwards is `Unknown`."""
 
     @abstractmethod
-    def costs(self, command: Command) -> Sequence[tuple[str, float]]:
-        """`(limit name, tokens)` that the command takes."""
+    def costs(self, command: Command) -> Costs:
+        """What the command takes from the limits."""
 
     @abstractmethod
     async def set_leverage(self, account: str, symbol: str, leverage: Decimal) -> None: ...
@@ -187,6 +235,37 @@ class Driver(ABC):
 
     @abstractmethod
     async def fetch_positions(self, account: str) -> Sequence[Position]: ...
+
+    # -- what venues have beyond that; the defaults are those of a venue that has none of it -------------------------------
+
+    @property
+    def live(self) -> bool:
+        """Whether real money can move with the configuration that this driver has."""
+        return not self.manifest.simulated
+
+    async def submit_batch(self, commands: Sequence[Command]) -> Sequence[Outcome]:
+        """Several commands of one account and kind, outcomes in their order. With `can_batch` in as few writes as can be."""
+        return [await self.submit(command) for command in commands]
+
+    async def cancel_everything(self, account: str, symbol: str = "") -> None:
+        """Every open order of the account, whoever's, conditional ones included. Raises `NotReady` when that is not sure."""
+        raise NotReady(f"{self.venue} cannot cancel everything at once")
+
+    async def refresh_dead_man(self, account: str, symbols: Collection[str], timeout_s: float) -> None:
+        """Have the venue cancel our orders unless this is called again within `timeout_s`; 0 disarms. Raises `NotReady`."""
+        raise NotReady(f"{self.venue} has no dead-man switch")
+
+    async def fetch_clock(self) -> ClockReading:
+        """The venue's clock. Raises `NotReady`."""
+        return ClockReading(offset_ns=0, round_trip_ns=0)
+
+    async def preflight(self, account: str, consent: Collection[str] = ()) -> Sequence[Finding]:
+        """What a person should know of the account before it trades. Changes only the subjects in `consent`."""
+        return ()
+
+    def endpoints(self) -> Mapping[str, str]:
+        """The addresses in use: name -> URL."""
+        return {}
 
     def statistics(self) -> Mapping[str, Any]:
         return {}

@@ -2,6 +2,8 @@
 
 - `CtosError`: the root of all
     - `NotReady`: try again with back-off
+        - `NotSent`: proved that no byte left
+        - `NoAnswer`: something left, and its answer did not come whole; of a read that is harmless, of a write `Unknown`
     - `AuthFailed`: credentials refused; do not retry, say so
     - `Misconfigured`: permanent; a person must change something
     - `CallerMistake`: a syscall was called wrongly; nothing was sent
@@ -18,6 +20,14 @@ class CtosError(Exception):
 
 class NotReady(CtosError):
     """A driver or a strategy cannot start now; its supervisor tries again with back-off."""
+
+
+class NotSent(NotReady):
+    """No byte of the request left this machine: there was no connection to write to."""
+
+
+class NoAnswer(NotReady):
+    """A request may have arrived, and its answer did not come whole. After a write the outcome is `Unknown`."""
 
 
 class AuthFailed(CtosError):

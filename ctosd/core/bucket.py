@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any
 
-from ctosd.abi.driver import Limit
+from ctosd.abi.driver import Costs, Limit
 from ctosd.abi.errors import Misconfigured
 from ctosd.abi.instruments import exact
 
@@ -174,10 +174,6 @@ def _demand(name: str, capacity: float, rate: float, reserve: float) -> None:
             f"limit {name or 'unnamed'!r}: capacity {capacity}, rate {rate}, reserve {reserve};"
             " write capacity and rate above 0 and a reserve below the capacity"
         )
-
-
-Costs = Sequence[tuple[str, float]]
-"""`(limit name, tokens)` pairs. ``place@BTC/USDT`` is limit `place`, counted apart for that scope."""
 
 
 class BucketSet:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from ctosd.abi.instruments import Instrument
 from ctosd.abi.orders import Order
 
@@ -40,8 +42,7 @@ class Refusal(NamedTuple):
     message: str
 
 
-@dataclass(slots=True)
-class View:
+class View(msgspec.Struct):
     """What the gate sees of the world when one order stands before it. Sizes are signed where they are positions."""
 
     now_ns: int
@@ -66,6 +67,7 @@ class View:
     limits: Limits
     house: Limits
     privileged: bool = False  # the operator or an exit policy: may reduce whatever the mode
+    reducing: bool = False  # whether the order can only make the position smaller; `check` finds out once for all rules
 
 
 Check = Callable[[Order, View], Refusal | None]
@@ -85,9 +87,9 @@ def _money(value: Decimal) -> str:
 
 
 def _halted(order: Order, view: View) -> Refusal | None:
-    if view.mode == "active" or (view.privileged and reduces(order, view)):
+    if view.mode == "active" or (view.privileged and view.reducing):
         return None
-    if view.mode == "reducing" and reduces(order, view):
+    if view.mode == "reducing" and view.reducing:
         return None
     reason = "halted" if view.mode == "halted" else "reducing"
     return Refusal(
@@ -126,7 +128,7 @@ def _minimum(order: Order, view: View) -> Refusal | None:
 
 
 def _price(order: Order, view: View) -> Refusal | None:
-    if reduces(order, view):
+    if view.reducing:
         return None
     if view.price is None:
         return Refusal("no_price", f"no market price of {order.symbol} has come yet")
@@ -154,14 +156,14 @@ def _band(order: Order, view: View) -> Refusal | None:
 
 
 def _unresolved(order: Order, view: View) -> Refusal | None:
-    if not view.unresolved or reduces(order, view):
+    if not view.unresolved or view.reducing:
         return None
     return Refusal("unresolved", f"the outcome of {view.unresolved} on {order.symbol} is unknown; being resolved")
 
 
 def _order_notional(order: Order, view: View) -> Refusal | None:
     price = order.price or view.price
-    if price is None or reduces(order, view):
+    if price is None or view.reducing:
         return None
     worth = order.size * price
     for limits in (view.limits, view.house):
@@ -181,7 +183,7 @@ def _worst(order: Order, position: Decimal, buying: Decimal, selling: Decimal) -
 
 def _position_notional(order: Order, view: View) -> Refusal | None:
     price = view.price or order.price
-    if price is None or reduces(order, view):
+    if price is None or view.reducing:
         return None
     own = _worst(order, view.position, view.buying, view.selling) * price
     if view.limits.max_position_notional is not None and own > view.limits.max_position_notional:
@@ -207,7 +209,7 @@ def _open_orders(order: Order, view: View) -> Refusal | None:
 
 def _loss(order: Order, view: View) -> Refusal | None:
     limit = view.limits.max_loss
-    if limit is None or view.pnl > -limit or reduces(order, view):
+    if limit is None or view.pnl > -limit or view.reducing:
         return None
     return Refusal("max_loss", f"the strategy has lost {_money(-view.pnl)}, at most {limit}")
 
@@ -243,10 +245,13 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("order_rate", _rate),
 )
 
+RULES: tuple[Check, ...] = tuple(rule for _, rule in CHECKS)
+
 
 def check(order: Order, view: View) -> Refusal | None:
     """The first refusal, or None when the order may go on."""
-    for _, rule in CHECKS:
+    view.reducing = reduces(order, view)
+    for rule in RULES:
         refusal = rule(order, view)
         if refusal is not None:
             return refusal
@@ -255,6 +260,7 @@ def check(order: Order, view: View) -> Refusal | None:
 
 def explain(order: Order, view: View) -> list[tuple[str, Refusal | None]]:
     """What every check would say of the order, in their order."""
+    view.reducing = reduces(order, view)
     return [(name, rule(order, view)) for name, rule in CHECKS]
 
 
@@ -264,4 +270,5 @@ AGAIN: tuple[Check, ...] = (_halted, _venue, _price, _unresolved)
 
 def check_again(order: Order, view: View) -> Refusal | None:
     """Look again before the order is sent: kill switch, connection, price age, unknown outcomes."""
+    view.reducing = reduces(order, view)
     return next((refusal for rule in AGAIN if (refusal := rule(order, view)) is not None), None)

@@ -17,7 +17,7 @@ from ctosd.kernel.clock import SECOND
 class Latest:
     """What one symbol last said, and when that arrived."""
 
-    __slots__ = ("at_ns", "bar", "funding", "quote", "quoted", "trade", "valid_ns")
+    __slots__ = ("at_ns", "bar", "funding", "mark", "mark_of", "quote", "quoted", "trade", "valid_ns")
 
     def __init__(self) -> None:
         self.quote: Quote | None = None
@@ -27,6 +27,8 @@ class Latest:
         self.quoted = False  # a quote stream is running: its word is newer than a trade's or a bar's
         self.at_ns = 0
         self.valid_ns = 0
+        self.mark: Decimal | None = None  # of the price `mark_of`: the gate asks several times between two prices
+        self.mark_of = 0.0
 
     def price(self) -> float:
         """Mid of the quote, else the last trade, else the last close; 0 when nothing has come."""
@@ -137,8 +139,13 @@ class Market:
         """The present price as money, on the instrument's tick; None before the first one."""
         latest = self._latest.get((venue, symbol))
         price = latest.price() if latest is not None else 0.0
-        if not price:
+        if latest is None or not price:
             return None
+        if price != latest.mark_of:
+            latest.mark, latest.mark_of = self._on_tick(venue, symbol, price), price
+        return latest.mark
+
+    def _on_tick(self, venue: str, symbol: str, price: float) -> Decimal:
         instrument = self._instruments.get((venue, symbol))
         if instrument is None:
             return exact(price)

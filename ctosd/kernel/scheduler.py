@@ -12,12 +12,19 @@ task's behalf (docs.python.org, "Extending asyncio").
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio import _enter_task, _leave_task
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any
 
 from ctosd.kernel.mailbox import Handler, Mailbox, Policy
+
+if sys.version_info < (3, 12):
+    # Until 3.12 `current_task` is a Python function around this look-up, which each event would pay for.
+    current_task: Callable[[asyncio.AbstractEventLoop], asyncio.Task[Any] | None] = asyncio.tasks._current_tasks.get  # type: ignore[attr-defined]
+else:
+    current_task = asyncio.current_task
 
 
 class Blocked(BaseException):
@@ -141,11 +148,10 @@ class Lane:
     def enter(self, handler: Handler, event: Any, own: bool) -> None:
         """Run a handler of an idle lane until it returns or suspends."""
         scheduler, loop, task = self.scheduler, self.scheduler.loop, self.task
-        outer = None
-        try:
-            _enter_task(loop, task)  # type: ignore[arg-type]
-        except RuntimeError:  # asyncio's word for: another task is current
-            outer = self._step_over(loop)
+        outer = current_task(loop)
+        if outer is not None:
+            _leave_task(loop, outer)
+        _enter_task(loop, task)  # type: ignore[arg-type]
         scheduler.turns += 1
         scheduler.running = self
         try:
@@ -163,14 +169,6 @@ class Lane:
             scheduler.running = None
             if outer is not None:
                 _enter_task(loop, outer)
-
-    def _step_over(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
-        """Make the lane's task the current one in place of another; returns that one, for afterwards."""
-        outer, task = asyncio.current_task(loop), self.task
-        assert outer is not None and task is not None
-        _leave_task(loop, outer)
-        _enter_task(loop, task)
-        return outer
 
     def _hold(self, coro: Coroutine[Any, Any, None], yielded: Any) -> None:
         """The handler suspended: its task goes on with it."""

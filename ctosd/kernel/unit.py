@@ -13,7 +13,7 @@ from ctosd.abi.driver import Log
 from ctosd.abi.errors import Misconfigured
 from ctosd.abi.events import Channel, Fill
 from ctosd.abi.orders import Order
-from ctosd.abi.strategy import Strategy
+from ctosd.abi.strategy import Handled, Strategy
 from ctosd.core.gate import Limits
 from ctosd.core.restart import Intensity, RestartPolicy
 from ctosd.kernel.blotter import Own
@@ -180,14 +180,15 @@ class Unit:
         self._sinks[name] = sink
         self._desk.bus.subscribe(name, sink)
 
-    async def _on_own(self, own: Own) -> None:
+    def _on_own(self, own: Own) -> Handled:
         strategy = self.strategy
         assert strategy is not None
         self._cursor = own.seq
         if isinstance(own.event, Order):
-            await strategy.on_order(own.event)
-        elif isinstance(own.event, Fill):
-            await strategy.on_fill(own.event)
+            return strategy.on_order(own.event)
+        if isinstance(own.event, Fill):
+            return strategy.on_fill(own.event)
+        return None
 
     def _subscribe(self, channel: Channel, name: str) -> None:
         """Bring one stream into its handler, once; a handler that is not overridden costs nothing."""

@@ -180,6 +180,13 @@ class Floor:
         self.engine.set_leverage(account, symbol, leverage)
         self.keep()
 
+    def force_close(self, account: str, symbol: str, cause: str, share: Decimal) -> Sequence[PrivateEvent]:
+        """The venue closes `share` of a position by itself; `cause` stands in the fill. Returns what happened, told already."""
+        self.board.listed(symbol)
+        events = self.engine.force_close(account, symbol, cause, share, self._now_ns())
+        self.tell(events)
+        return events
+
     def tell(self, events: Sequence[PrivateEvent]) -> None:
         """Commit what the engine did, then publish it, in order also when a listener makes more happen."""
         self.keep()
@@ -196,6 +203,9 @@ class Floor:
 
     def keep(self) -> None:
         """Commit whatever changed."""
+        if not self.vault.keeps:
+            self.engine.drop_changes()
+            return
         if self.engine.dirty:
             self.vault.later("engine", self.engine.drain_changes(news=False))
         self.vault.commit()

@@ -21,6 +21,11 @@ class Vault:
         self.commits = 0
         self.failed = ""
 
+    @property
+    def keeps(self) -> bool:
+        """Whether there is a store at all; a run on the virtual clock has none."""
+        return self._store is not None
+
     def read(self) -> dict[str, dict[str, bytes]]:
         """Everything that was kept, by the first part of its key."""
         shelves: dict[str, dict[str, bytes]] = {}

@@ -123,3 +123,39 @@ def test_a_strategy_needs_no_handler() -> None:
     empty.save()
     with pytest.raises(NotImplementedError):
         empty.set_timer(1)
+
+
+def test_a_request_tells_its_path_and_its_query_as_they_came() -> None:
+    """What was signed is what is looked at: nothing is decoded."""
+    request = abi.Request("GET", "/api/v5/market/books?instId=BTC%2DUSDT&sz=5?x", {})
+    assert request.path == "/api/v5/market/books"
+    assert request.query == "instId=BTC%2DUSDT&sz=5?x"
+    assert abi.Request("GET", "/", {}).query == ""
+
+
+def test_a_dialect_asks_for_little() -> None:
+    """The defaults are those of a venue without a login, without pings and without rotation."""
+    dialect = abi.Dialect()
+    assert list(dialect.hello()) == list(dialect.headers()) == []
+    assert not dialect.needs_greeting
+    assert dialect.silent_s > dialect.ping_s > 0
+
+
+async def test_a_driver_without_the_extras_says_so() -> None:
+    """What a venue lacks is an error with the venue's name, and never a silent success."""
+    from ctosd.testing.rig import Rig
+
+    venue = Rig().venue
+    assert not venue.live
+    with pytest.raises(abi.NotReady, match="dead-man"):
+        await venue.refresh_dead_man("test/main", (), 60)
+    with pytest.raises(abi.NotReady, match="everything"):
+        await venue.cancel_everything("test/main")
+    assert await venue.preflight("test/main") == ()
+
+
+def test_nothing_sent_and_no_answer_are_told_apart() -> None:
+    """Both are `NotReady` to a read; a write must know which."""
+    assert issubclass(abi.NotSent, abi.NotReady)
+    assert issubclass(abi.NoAnswer, abi.NotReady)
+    assert not issubclass(abi.NoAnswer, abi.NotSent)

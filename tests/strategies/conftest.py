@@ -94,7 +94,9 @@ class Desk:
     async def pump(self) -> None:
         while self.queue:
             name, event = self.queue.popleft()
-            await getattr(self.strategy, name)(event)
+            coro = getattr(self.strategy, name)(event)
+            if coro is not None:
+                await coro
             self.demand_one_order_a_side()
 
     async def advance(self, seconds: float) -> None:

@@ -488,7 +488,7 @@ async def _whatever_happens(desk: Any, acts: list[tuple[str, int, int]], side: s
 async def test_bars_of_strangers_are_nothing_to_it(desk: Any) -> None:
     """A symbol that it does not trade."""
     await desk.start(Grid, **PLAIN)
-    await desk.strategy.on_bar(Bar("paper", "ETH/USDT:USDT", "1m", 1.0, 1.0, 1.0, 1.0, 1.0, 0, 1))
+    assert desk.strategy.on_bar(Bar("paper", "ETH/USDT:USDT", "1m", 1.0, 1.0, 1.0, 1.0, 1.0, 0, 1)) is None
     assert not line(desk).halted
 
 

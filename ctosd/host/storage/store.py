@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from types import MappingProxyType
 
 from ctosd.abi.errors import NotReady
 from ctosd.host.storage.database import Layout, explain, open_database
@@ -75,23 +74,3 @@ class FileStore:
         if self._closed:
             return NotReady(f"{self.path} is closed: its driver was stopped")
         return explain(error, self.path)
-
-
-class MemoryStore:
-    """A store that ends with the process."""
-
-    def __init__(self) -> None:
-        self._entries: dict[str, bytes] = {}
-
-    def read(self) -> Mapping[str, bytes]:
-        return MappingProxyType(dict(sorted(self._entries.items())))
-
-    def write(self, changes: Mapping[str, bytes | None]) -> None:
-        for key, value in changes.items():
-            if value is None:
-                self._entries.pop(key, None)
-            else:
-                self._entries[key] = value
-
-    def close(self) -> None:
-        return

@@ -223,6 +223,15 @@ class Engine:
         self._desk.cancel_all(account, symbol)
         return self._clearing.flush()
 
+    def force_close(self, account: str, symbol: str, cause: str, share: Decimal, now_ns: int) -> Events:
+        """The venue itself closes `share` of a position at the mark, as a liquidation or an auto-deleveraging does."""
+        self._clearing.at(now_ns)
+        holding = self._account(account).holdings.get(symbol)
+        if holding is not None and holding.lots and holding.market.half_mark() is not None:
+            lots = max(1, int(abs(holding.lots) * share))
+            liquidation.close(self._clearing, holding.account, holding, lots, cause)
+        return self._clearing.flush()
+
     def set_leverage(self, account: str, symbol: str, leverage: Decimal) -> None:
         """Change an account's leverage in one perpetual.
 
@@ -311,6 +320,10 @@ class Engine:
         of markets whose orders or positions changed: cheap enough for each command, also with a thousand symbols.
         """
         return self._memory.drain(news)
+
+    def drop_changes(self) -> None:
+        """Nobody keeps records: forget which ones changed."""
+        self._clearing.changed.clear()
 
     def restore(self, records: Mapping[str, bytes]) -> None:
         """Take back what was drained, before any account is opened.

@@ -39,14 +39,15 @@ def liquidate(clearing: Clearing, account: Account, asset: str) -> None:
             clearing.finish(order, "cancelled", "liquidated")
     for holding in sorted(account.held(asset), key=_winners_first):
         if holding.market.half_mark() is not None:
-            _close(clearing, account, holding)
+            close(clearing, account, holding, abs(holding.lots), "liquidation")
 
 
 def _winners_first(holding: Holding) -> tuple[Decimal, str]:
     return -holding.value(), holding.market.symbol
 
 
-def _close(clearing: Clearing, account: Account, holding: Holding) -> None:
+def close(clearing: Clearing, account: Account, holding: Holding, lots: int, cause: str) -> None:
+    """Close `lots` of a position by an order of the venue's own."""
     market, counters = holding.market, clearing.counters
     counters.liquidations += 1
     order = Order(
@@ -56,16 +57,16 @@ def _close(clearing: Clearing, account: Account, holding: Holding) -> None:
         symbol=market.symbol,
         side="sell" if holding.lots > 0 else "buy",
         type="market",
-        size=abs(holding.size),
+        size=market.grid.size(lots),
         price=None,
         created_ns=clearing.now_ns,
         updated_ns=clearing.now_ns,
         reduce_only=True,
         reason="liquidated",
-        left=abs(holding.lots),
+        left=lots,
     )
     clearing.accept(order)
-    clearing.fill(order, order.left, closing_price(account, holding), "taker", clearing.next_trade(), "liquidation")
+    clearing.fill(order, order.left, closing_price(account, holding), "taker", clearing.next_trade(), cause)
 
 
 def closing_price(account: Account, holding: Holding) -> Decimal:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from ctosd.abi import Misconfigured, NotReady
 from ctosd.abi.driver import Store
 from ctosd.host.storage.journal import Journal
-from ctosd.host.storage.store import FileStore, MemoryStore
+from ctosd.host.storage.store import FileStore
+from ctosd.testing.store import MemoryStore
 
 VICTIM = Path(__file__).with_name("journal_victim.py")
 CHANGES = st.dictionaries(
