@@ -72,7 +72,6 @@ TESTED_BY = {
     "ctosd/kernel/syscalls.py": "tests/kernel/test_egress.py",
     "ctosd/kernel/system.py": "tests/kernel/test_supervisor.py",
     "ctosd/kernel/unit.py": "tests/kernel/test_supervisor.py",
-    "ctosd/kernel/venues.py": "tests/kernel/test_supervisor.py",
     "ctosd/runtime/facts.py": "tests/runtime/test_operator.py",
     "ctosd/runtime/report.py": "tests/test_boot.py",
     "ctosd/testing/journal.py": "tests/kernel/test_recovery.py",

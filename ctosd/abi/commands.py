@@ -107,6 +107,7 @@ REASONS: dict[str, str] = {
     # our own gate's words
     "halted": "the kill switch is on",
     "reducing": "only orders that reduce are allowed now",
+    "unarmed": "real money may not move: nobody has armed this account",
     "fenced": "the strategy's handle is revoked",
     "precision": "price or size is off the instrument's grid",
     "min_size": "smaller than the instrument's minimum size",

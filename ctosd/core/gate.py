@@ -50,6 +50,7 @@ class View(msgspec.Struct):
     mode_reason: str
     instrument: Instrument
     venue_up: bool
+    armed: bool  # whether the account may move money: always on paper and demo venues
     price: Decimal | None
     price_age_ns: int
     price_valid_ns: int  # a source that speaks once a minute is not stale after a second
@@ -99,6 +100,12 @@ def _halted(order: Order, view: View) -> Refusal | None:
 
 def _venue(order: Order, view: View) -> Refusal | None:
     return None if view.venue_up else Refusal("venue_down", f"{view.instrument.venue} is not connected")
+
+
+def _armed(order: Order, view: View) -> Refusal | None:
+    if view.armed or view.reducing:
+        return None
+    return Refusal("unarmed", f"{order.account} is a live account that is not armed: only orders that reduce may leave")
 
 
 def _precision(order: Order, view: View) -> Refusal | None:
@@ -232,6 +239,7 @@ def _rate(order: Order, view: View) -> Refusal | None:
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("halted", _halted),
     ("venue_down", _venue),
+    ("unarmed", _armed),
     ("precision", _precision),
     ("minimum", _minimum),
     ("price", _price),
@@ -264,7 +272,7 @@ def explain(order: Order, view: View) -> list[tuple[str, Refusal | None]]:
     return [(name, rule(order, view)) for name, rule in CHECKS]
 
 
-AGAIN: tuple[Check, ...] = (_halted, _venue, _price, _unresolved)
+AGAIN: tuple[Check, ...] = (_halted, _venue, _armed, _price, _unresolved)
 """What can change while an order waits for the venue's rate limit."""
 
 

@@ -42,6 +42,7 @@ class Line:
         self.driver = driver
         self.buckets = BucketSet(driver.manifest.limits, now_ns)
         self.up = False
+        self.armed = not driver.live
         self.reason = "starting"
         self.intents = 0
         self.writes = 0
@@ -51,6 +52,7 @@ class Line:
     def statistics(self) -> Mapping[str, Any]:
         return {
             "up": self.up,
+            "armed": self.armed,
             "intents": self.intents,
             "writes": self.writes,
             "waiting": self.waiting,
@@ -115,12 +117,14 @@ class Egress:
         own = ledger.position(order.account, seat.name, order.symbol)
         buying, selling, all_buying, all_selling, unresolved = self._exposures(seat, order)
         price = self._market.mark(venue, order.symbol)
+        line = self.lines[venue]
         return View(
             now_ns=now_ns,
             mode=self._switch.mode,
             mode_reason=self._switch.reason,
             instrument=instrument,
-            venue_up=self.lines[venue].up,
+            venue_up=line.up,
+            armed=line.armed,
             price=price,
             price_age_ns=now_ns - latest.at_ns,
             price_valid_ns=latest.valid_ns,

@@ -32,6 +32,9 @@ class Venue:
         self.since_ns = now_ns
         self.attempts = 0
         self.last_error = ""
+        self.linked = True  # what the driver last said of its own connection
+        self.link_reason = ""
+        self.downs = 0
         self.settled = asyncio.Event()
         self.refused: Exception | None = None
 
@@ -64,6 +67,7 @@ class Venues:
         replayed = False
         while venue.state not in ("running", "parked", "stopped"):
             venue.attempts += 1
+            venue.linked = True
             try:
                 await venue.driver.start()
                 self._desk.market.enlist(venue.driver.instruments())
@@ -79,6 +83,10 @@ class Venues:
             except NotReady as error:
                 await self._wait(venue, error)
             else:
+                if not venue.linked:  # lost while we looked: its own word brings it back
+                    self._move(venue, "down", venue.link_reason)
+                    venue.settled.set()
+                    return
                 self._up(venue, repairs)
                 await self._attend_holdings(venue)
             venue.settled.set()
@@ -113,15 +121,32 @@ class Venues:
             line.up, line.reason = False, reason
 
     def _on_status(self, venue: Venue, status: VenueStatus) -> None:
+        venue.linked, venue.link_reason = status.up, status.reason
         if status.up == (venue.state == "running"):
             return
         if status.up:
-            self._up(venue, 0)
+            if venue.state == "down":
+                self._desk.tasks.spawn(f"venue-{venue.name}-back", self._come_back(venue))
             return
+        venue.downs += 1
         self._move(venue, "down", status.reason)
         self._log.warning("venue_down", venue=venue.name, reason=status.reason)
         if all(each.state == "down" and each.reason == END_OF_DATA for each in self.all.values()):
             self.on_end()
+
+    async def _come_back(self, venue: Venue) -> None:
+        """Its streams flow again: ask what happened meanwhile before anything new may leave."""
+        downs, tries = venue.downs, 0
+        while venue.linked and venue.downs == downs and venue.state == "down":
+            tries += 1
+            try:
+                repairs = await self._recovery.reconcile(venue.name, venue.driver.accounts)
+            except NotReady as error:
+                venue.reason = f"reconciling: {error}"
+                await self._desk.clock.sleep(next_delay(CONNECT, tries, self._jitter()))
+            else:
+                if venue.linked and venue.downs == downs and venue.state == "down":
+                    self._up(venue, repairs)
 
     async def ready(self, unit: Unit) -> None:
         """Return when every venue of a unit is up. Raises `Misconfigured` when one never will be."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ctosd.abi.clock import Clock, Timer
@@ -26,8 +26,8 @@ class Watchdog:
         self._timer: Timer | None = None
         self._due_ns = 0
         self._beats = 0
-        self._seen = 0
         self.worst_ns = 0
+        self.alive = self.witness()
 
     def start(self) -> None:
         self._due_ns = self._clock.now_ns() + BEAT_NS
@@ -46,14 +46,20 @@ class Watchdog:
         self._due_ns = now_ns + BEAT_NS
         self._timer = self._clock.call_at(self._due_ns, self._beat)
 
-    def alive(self) -> str:
-        """Why the daemon may not call itself alive; empty when it may. Looks at what happened since the last call."""
-        beats, self._seen = self._beats - self._seen, self._beats
-        if not beats:
-            return "the loop has not turned"
-        if self._lags and self._lags[-1] > LATE_NS:
-            return f"the loop is {self._lags[-1] / 1e9:.1f} s late"
-        return f"the journal failed: {self._journal.failed}" if self._journal.failed else ""
+    def witness(self) -> Callable[[], str]:
+        """A look of one's own: why the daemon may not be called alive, by what happened since the same look's last time."""
+        seen = self._beats
+
+        def look() -> str:
+            nonlocal seen
+            beats, seen = self._beats - seen, self._beats
+            if not beats:
+                return "the loop has not turned"
+            if self._lags and self._lags[-1] > LATE_NS:
+                return f"the loop is {self._lags[-1] / 1e9:.1f} s late"
+            return f"the journal failed: {self._journal.failed}" if self._journal.failed else ""
+
+        return look
 
     def lag_ms(self, quantile: float) -> float:
         """A quantile of the last minute's lateness, in milliseconds."""

@@ -53,6 +53,7 @@ SENTENCES: dict[str, str] = {
     "mean_reversion_no_order": "{strategy} places no order on {symbol}",
     # venues
     "venue_up": "{venue} is up ({instruments} instruments)",
+    "dead_man_not_renewed": "the dead man's switch of {venue} is not renewed: {reason}",
     "venue_down": "{venue} is down",
     "venue_backoff": "{venue} is not ready; trying again in {delay_s} s",
     "venue_parked": "{venue} cannot be used until a person changes something",
