@@ -38,6 +38,10 @@ class Venue:
         self.settled = asyncio.Event()
         self.refused: Exception | None = None
 
+    def returns(self, downs: int) -> bool:
+        """Whether it is on its way back from its loss number `downs`, and was not lost again."""
+        return self.linked and self.downs == downs and self.state == "down"
+
 
 class Venues:
     """All venues of the daemon. `jitter()` is in [0, 1)."""
@@ -137,7 +141,7 @@ class Venues:
     async def _come_back(self, venue: Venue) -> None:
         """Its streams flow again: ask what happened meanwhile before anything new may leave."""
         downs, tries = venue.downs, 0
-        while venue.linked and venue.downs == downs and venue.state == "down":
+        while venue.returns(downs):
             tries += 1
             try:
                 repairs = await self._recovery.reconcile(venue.name, venue.driver.accounts)
@@ -145,7 +149,7 @@ class Venues:
                 venue.reason = f"reconciling: {error}"
                 await self._desk.clock.sleep(next_delay(CONNECT, tries, self._jitter()))
             else:
-                if venue.linked and venue.downs == downs and venue.state == "down":
+                if venue.returns(downs):
                     self._up(venue, repairs)
 
     async def ready(self, unit: Unit) -> None:
