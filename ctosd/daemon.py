@@ -266,9 +266,13 @@ class Daemon:
             open_feed=lambda spec: self._feed(venue.name, spec),
             store=self._store(venue),
             drive=loop.pump.add if isinstance(loop, VirtualLoop) else None,
-            secrets={account: self.credentials.accounts.get(account, {}) for account in venue.accounts},
+            secrets={account: self._secrets(venue, account) for account in venue.accounts},
         )
         return venue.driver_class(venue.settings, tuple(venue.accounts), ports)
+
+    def _secrets(self, venue: VenueConfig, account: str) -> Mapping[str, str]:
+        known = self.credentials.accounts.get(account, {})
+        return known or (venue.manifest.emulator_credentials if venue.local else {})
 
     def _store(self, venue: VenueConfig) -> FileStore | None:
         manifest = venue.driver_class.manifest

@@ -36,6 +36,10 @@ class Amend(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     price: Decimal | None = None
     size: Decimal | None = None
+    # The order as it rests, for venues that want all terms again.
+    side: Side | None = None
+    old_price: Decimal | None = None
+    old_size: Decimal | None = None
     expires_ns: int = 0
 
 

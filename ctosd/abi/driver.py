@@ -62,6 +62,7 @@ class Manifest:
     can_trigger: bool = False  # conditional orders (`Place.trigger`)
     has_dead_man: bool = False
     limits: tuple[Limit, ...] = ()
+    emulator_credentials: Mapping[str, str] = field(default_factory=dict)  # what its emulator takes: no secret
     expiry_ms: int = 5_000  # how long a command stays acceptable at the venue after it was signed
     grace_ms: int = 10_000  # how long after that an order can still turn up
 

@@ -28,6 +28,7 @@ class Order(msgspec.Struct, kw_only=True):
     tif: TimeInForce = "gtc"
     post_only: bool = False
     reduce_only: bool = False
+    trigger: Decimal | None = None  # a conditional order: not in the book until the last price reaches this
     state: OrderState = "pending"
     reason: str = ""
     message: str = ""

@@ -57,10 +57,14 @@ class Syscalls(Protocol):
         tif: TimeInForce = "gtc",
         post_only: bool = False,
         reduce_only: bool = False,
+        trigger: Number | None = None,
         tag: str = "",
         account: str = "",
     ) -> Order:
-        """Send one order. Size in base units and price must lie on the instrument's grid: see `exchange_limits`."""
+        """Send one order. Size in base units and price must lie on the instrument's grid: see `exchange_limits`.
+
+        With `trigger` the venue keeps it out of the book until the last price reaches that (a stop or a take-profit).
+        """
         ...
 
     async def revoke_order(self, order_id: str, symbol: str = "", account: str = "") -> Order:

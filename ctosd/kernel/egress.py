@@ -86,7 +86,7 @@ class Egress:
         """Send one order; what became of it stands in `order.state` and `order.reason`."""
         now_ns = self._clock.now_ns()
         view = self.view(seat, order, privileged)
-        refusal = gate.check(order, view)
+        refusal = gate.check(order, view) or _unable(self.line(order.account), order)
         if refusal is not None:
             return self._deny(seat, order, refusal, privileged)
         seat.sent(order, now_ns)
@@ -306,7 +306,8 @@ class Egress:
         wanted = msgspec.structs.replace(order, price=price or order.price, size=size or order.size)
         refusal = gate.check(wanted, self.view(seat, wanted))
         command = Amend(account=order.account, client_id=order.client_id, venue_id=order.venue_id, symbol=order.symbol,
-                        price=price, size=size, expires_ns=now_ns + line.driver.manifest.expiry_ms * 1_000_000)  # fmt: skip
+                        price=price, size=size, side=order.side, old_price=order.price, old_size=order.size,
+                        expires_ns=now_ns + line.driver.manifest.expiry_ms * 1_000_000)  # fmt: skip
         if refusal is None:
             seat.sent(wanted, now_ns)
             refusal = await self._turn(seat, line, command, now_ns + DEADLINE_NS, False, wanted, False)
@@ -363,6 +364,13 @@ class Egress:
         return {venue: line.statistics() for venue, line in self.lines.items()}
 
 
+def _unable(line: Line, order: Order) -> Refusal | None:
+    """What the venue has no means for is refused here: nothing is tried that cannot work."""
+    if order.trigger is None or line.driver.manifest.can_trigger:
+        return None
+    return Refusal("unsupported", f"{line.driver.venue} keeps no conditional orders: watch the price and place then")
+
+
 def _place(order: Order, now_ns: int, expiry_ms: int) -> Place:
     return Place(
         account=order.account,
@@ -375,6 +383,7 @@ def _place(order: Order, now_ns: int, expiry_ms: int) -> Place:
         tif=order.tif,
         post_only=order.post_only,
         reduce_only=order.reduce_only,
+        trigger=order.trigger,
         expires_ns=now_ns + expiry_ms * 1_000_000 if expiry_ms else 0,
     )
 

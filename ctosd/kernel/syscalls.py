@@ -121,6 +121,7 @@ class Handle(Syscalls):
         tif: TimeInForce = "gtc",
         post_only: bool = False,
         reduce_only: bool = False,
+        trigger: Number | None = None,
         tag: str = "",
         account: str = "",
     ) -> Order:
@@ -145,6 +146,7 @@ class Handle(Syscalls):
             tif=tif,
             post_only=post_only,
             reduce_only=reduce_only,
+            trigger=None if trigger is None else number(trigger, "trigger"),
             tag=tag,
             created_ns=now_ns,
             updated_ns=now_ns,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal as D
 from typing import Any
 
 import msgspec
 import pytest
 
-from ctosd.abi import Accepted, CallerMistake, Cancel, Fenced, Order, OrderUpdate, Place, Quote, Strategy
+from ctosd.abi import Accepted, Amend, CallerMistake, Cancel, Fenced, Order, OrderUpdate, Place, Quote, Strategy
 from ctosd.core.gate import Limits
 from ctosd.kernel.unit import ExitPolicy
 from ctosd.testing.rig import Rig, run_virtual
@@ -430,3 +431,33 @@ def test_order_and_accepted_are_values() -> None:
     assert msgspec.json.decode(msgspec.json.encode(accepted), type=Accepted) == accepted
     order = Order(client_id="c", strategy="s", account="a/b", symbol=SYMBOL, side="buy", type="limit", size=D("0.10"))
     assert msgspec.json.decode(msgspec.json.encode(order), type=Order) == order
+
+
+def test_a_conditional_order_goes_to_venues_that_keep_them_and_to_no_other() -> None:
+    async def main() -> None:
+        rig, sys = await rigged()
+        refused = await sys.place_order(SYMBOL, "sell", "market", "1", trigger="95")
+        assert (refused.state, refused.reason) == ("denied", "unsupported")
+        assert rig.venue.received == []
+        rig.venue.manifest = replace(rig.venue.manifest, can_trigger=True)  # type: ignore[misc]
+        order = await sys.place_order(SYMBOL, "sell", "limit", "1", "95", trigger="96")
+        (command,) = rig.venue.received
+        assert isinstance(command, Place)
+        assert command.trigger == order.trigger == D(96)
+
+    run_virtual(main())
+
+
+def test_an_amendment_carries_the_terms_that_stand() -> None:
+    """Some venues want all terms again."""
+
+    async def main() -> None:
+        rig, sys = await rigged()
+        order = await sys.place_order(SYMBOL, "buy", "limit", "1", "99")
+        await sys.amend_order(order.client_id, price="98")
+        amend = rig.venue.received[-1]
+        assert isinstance(amend, Amend)
+        assert (amend.side, amend.old_price, amend.old_size) == ("buy", D(99), D(1))
+        assert (amend.price, amend.size) == (D(98), None)
+
+    run_virtual(main())

@@ -220,9 +220,10 @@ def describe(config: Config) -> str:
     head = f"{config.path} is right: {counted(len(config.strategies), 'strategy', 'strategies')}"
     head += f" ({len(config.strategies) - len(on)} disabled)" if len(on) < len(config.strategies) else ""
     lines = [f"{head}, {counted(len(config.venues), 'venue')}, {config.clock} clock, durability {config.durability}"]
-    for venue in config.venues:
-        money = "simulated" if venue.simulated else "REAL MONEY"
-        lines.append(f"  venue {venue.name}: {venue.driver}, {money}, accounts {', '.join(venue.accounts)}")
+    lines += [
+        f"  venue {venue.name}: {venue.driver}, {venue.money}, accounts {', '.join(venue.accounts)}"
+        for venue in config.venues
+    ]
     for unit in config.strategies:
         traded = f", {', '.join(symbols(unit))}" if symbols(unit) else ""
         lines.append(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from annotated_types import Ge, Gt
 
@@ -65,6 +67,18 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """What every venue that is reached over the network takes beside its driver's own settings."""
+
+    proxy: Annotated[
+        str, "http://, https://, socks5:// or socks5h:// address that everything of this venue goes through"
+    ] = ""
+    dead_man_s: Annotated[
+        float, Ge(0), "seconds after which the venue cancels our orders when it hears nothing; 0 is off"
+    ] = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class VenueConfig:
     """One venue. `settings` is an instance of its driver's `manifest.config`."""
 
@@ -77,6 +91,7 @@ class VenueConfig:
     version: str
     sha256: str
     source: Place
+    network: NetworkSettings = NetworkSettings()
 
     @property
     def manifest(self) -> Manifest:
@@ -85,6 +100,19 @@ class VenueConfig:
     @property
     def simulated(self) -> bool:
         return self.manifest.simulated
+
+    @property
+    def local(self) -> bool:
+        """Whether it points at this machine: an emulator, whose keys everybody knows."""
+        addresses = getattr(self.settings, "endpoints", None) or {}
+        return bool(addresses) and all(is_loopback(address) for address in addresses.values())
+
+    @property
+    def money(self) -> str:
+        """What can be lost there, in words."""
+        if self.simulated or self.local:
+            return "simulated"
+        return "REAL MONEY" if getattr(self.settings, "environment", "live") == "live" else "demo money"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,4 +141,13 @@ class Config(Settings):
     @property
     def accounts(self) -> dict[str, bool]:
         """Every account by its full name, with whether it cannot do without credentials."""
-        return {account: not venue.simulated for venue in self.venues for account in venue.accounts}
+        return {account: not (venue.simulated or venue.local) for venue in self.venues for account in venue.accounts}
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a URL leads to this machine."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -8,9 +8,11 @@ from typing import Any
 from ctosd.abi.driver import Manifest
 from ctosd.host import modprobe
 from ctosd.host.config.document import Section
-from ctosd.host.config.settings import VenueConfig
+from ctosd.host.config.settings import NetworkSettings, VenueConfig
 from ctosd.host.config.stanza import Resolver, check_name, normalise_symbols
 from ctosd.host.config.validate import validate
+
+NETWORK = tuple(known.name for known in fields(NetworkSettings))
 
 
 def read_venue(name: str, section: Section, resolver: Resolver) -> VenueConfig | None:
@@ -52,7 +54,8 @@ def _venue(
         section.wrong(f"the driver {driver} has no manifest with a configuration record", "driver")
         return None
     settings = _driver_settings(manifest, section, accounts, name)
-    if settings is None:
+    network = _network(manifest, section, name)
+    if settings is None or network is None:
         return None
     own = getattr(settings, "accounts", {})
     return VenueConfig(
@@ -61,6 +64,7 @@ def _venue(
         driver_class=resolved.factory,
         settings=settings,
         accounts={f"{name}/{account}": own.get(account, {}) for account in accounts},
+        network=network,
         origin=resolved.origin,
         version=resolved.version,
         sha256=resolved.sha256,
@@ -68,8 +72,17 @@ def _venue(
     )
 
 
+def _network(manifest: Manifest, section: Section, label: str) -> NetworkSettings | None:
+    """What every venue beyond this process takes beside its driver's own settings."""
+    data = {} if manifest.simulated else {key: section.data[key] for key in NETWORK if key in section.data}
+    found: NetworkSettings | None = validate(NetworkSettings, section, label, data)
+    return found
+
+
 def _driver_settings(manifest: Manifest, section: Section, accounts: tuple[str, ...], label: str) -> Any:
     data = {key: value for key, value in section.data.items() if key != "driver"}
+    if not manifest.simulated:
+        data = {key: value for key, value in data.items() if key not in NETWORK}
     given = section.mapping("accounts", "account names")
     if "accounts" in {known.name for known in fields(manifest.config)}:
         data["accounts"] = {account: {} if given.get(account) is None else given[account] for account in accounts}

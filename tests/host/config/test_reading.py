@@ -44,6 +44,14 @@ class Simulated(Driver):
 class Real(Driver):
     manifest = Manifest(name="real", config=Endpoints)
 
+@dataclass(frozen=True, kw_only=True)
+class Networked:
+    environment: str = "demo"
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+
+class Remote(Driver):
+    manifest = Manifest(name="remote", config=Networked)
+
 class Bare(Driver):
     pass
 """
@@ -224,6 +232,35 @@ def test_describe(etc):
         "  strategy a: ./mine.py on paper/main, BTC/USDT",
         "  strategy b: ./mine.py on live/main, disabled",
     ]
+
+
+def test_a_venue_over_the_network(etc):
+    """A proxy and the dead man's time are nobody's own; addresses of this machine need no keys and move no money."""
+    (etc / "ctos.yaml").write_text(
+        MAIN
+        + """\
+  far: {driver: ./venue.py:Remote, proxy: "socks5://localhost:9050", dead_man_s: 30}
+  near: {driver: ./venue.py:Remote, endpoints: {rest: "http://127.0.0.1:80", public: "ws://[::1]:80/ws"}}
+  half: {driver: ./venue.py:Remote, endpoints: {rest: "http://127.0.0.1:80", public: "wss://example.com/ws"}}
+  real: {driver: ./venue.py:Remote, environment: live}
+"""
+    )
+    config = read(etc)
+    venues = {venue.name: venue for venue in config.venues}
+    assert (venues["far"].network.proxy, venues["far"].network.dead_man_s) == ("socks5://localhost:9050", 30)
+    assert venues["near"].network.dead_man_s == 60
+    money = {name: venue.money for name, venue in venues.items()}
+    assert money == {
+        "paper": "simulated", "far": "demo money", "near": "simulated", "half": "demo money", "real": "REAL MONEY"
+    }  # fmt: skip
+    needed = {name.partition("/")[0] for name, needs in config.accounts.items() if needs}
+    assert needed == {"far", "half", "real"}
+
+
+def test_a_simulated_venue_takes_no_network_settings(etc):
+    (etc / "ctos.yaml").write_text(MAIN + "  other: {driver: ./venue.py:Simulated, dead_man_s: 5}\n")
+    with pytest.raises(ConfigMistakes, match="dead_man_s"):
+        read(etc)
 
 
 # -- what is wrong -------------------------------------------------------------------------------------------------------
