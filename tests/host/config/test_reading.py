@@ -324,7 +324,7 @@ def test_mistakes_of_the_main_file(etc, text, message):
         ("venues:\n  sim: {driver: 5}\n", "ctos.yaml:2: driver must be text, not 5"),
         (
             "venues:\n  sim: {driver: ./venue.py}\n",
-            "ctos.yaml:2: PATH/venue.py defines Simulated, Real, Bare: write which one is meant",
+            "ctos.yaml:2: PATH/venue.py defines Simulated, Real, Remote, Bare: write which one is meant",
         ),
         ("venues:\n  sim: {driver: ./venue.py:Bare}\n", "ctos.yaml:2: the driver ./venue.py:Bare has no manifest"),
         (
