@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +30,7 @@ from ctosd.host.notify import Notifier
 from ctosd.host.places import Places
 from ctosd.host.storage.journal import open_journal
 from ctosd.host.storage.store import FileStore
+from ctosd.kernel.budget import SharedBudget
 from ctosd.kernel.clock import SECOND, VirtualClock, WallClock
 from ctosd.kernel.loop import VirtualLoop
 from ctosd.kernel.system import System, build
@@ -67,6 +68,7 @@ class Daemon:
             self.logs.close()
             raise
         self.stores: list[FileStore] = []
+        self.closing: list[Callable[[], Awaitable[None]]] = []
         self.left = False
         self._stop: asyncio.Event | None = None
         self._reason = ""
@@ -119,15 +121,26 @@ class Daemon:
             if not self.virtual:
                 guard.start()
                 system.watchdog.start()
-            await system.start()
-            self._demand_a_venue(system)
-            self._ready(system, time.monotonic() - began)
-            self._every(self.config.equity_every_s, lambda: self._note_equity(system))
-            events, wall_s = await self._trade(system)
+            events, wall_s = 0, 0.0
+            if await self._start(system):
+                self._demand_a_venue(system)
+                self._ready(system, time.monotonic() - began)
+                self._every(self.config.equity_every_s, lambda: self._note_equity(system))
+                events, wall_s = await self._trade(system)
         finally:
             await self._close(system, control, guard)
         self._report(operator, events, wall_s)
         return INVARIANT if self._broken is not None else STOPPED
+
+    async def _start(self, system: System) -> bool:
+        """Start everything, unless somebody wants it stopped before that is done."""
+        assert self._stop is not None
+        start, stop = system.desk.tasks.spawn("start", system.start()), asyncio.ensure_future(self._stop.wait())  # noqa: TID251
+        await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if start.done():
+            start.result()
+        return start.done()
 
     async def _trade(self, system: System) -> tuple[int, float]:
         assert self._stop is not None
@@ -154,6 +167,8 @@ class Daemon:
         self.log.info("stopping", reason=reason)
         await system.stop(reason)
         self._note_equity(system)
+        for close in self.closing:
+            await close()
         self.left = any(unit.lingers() for unit in system.supervisor.units.values())
         await control.stop()
         if not self.virtual:
@@ -244,15 +259,17 @@ class Daemon:
             log_statistics=self.logs.statistics,
         )
         for venue in self.config.venues:
-            system.add_driver(self._driver(system, venue))
+            budget = SharedBudget(self.clock, venue.manifest.limits)
+            system.add_driver(self._driver(system, venue, budget), budget, venue.network.dead_man_s)
         for recipe in self.config.strategies:
             system.add_unit(recipe, ExecutionEngine, self.logs.logger(strategy=recipe.name))
         system.supervisor.on_broken = self._on_broken
         system.venues.on_end = lambda: self.stop("end of data")
         return system
 
-    def _driver(self, system: System, venue: VenueConfig) -> Driver:
+    def _driver(self, system: System, venue: VenueConfig, budget: SharedBudget) -> Driver:
         loop = asyncio.get_running_loop()
+        log = self.logs.logger(venue=venue.name)
 
         def spawn(name: str, coro: Any) -> None:
             system.desk.tasks.spawn(f"{venue.name}-{name}", coro)
@@ -260,15 +277,32 @@ class Daemon:
         ports = Ports(
             venue=venue.name,
             clock=self.clock,
-            log=self.logs.logger(venue=venue.name),
+            log=log,
             publish=system.desk.bus.publish,
             spawn=spawn,
             open_feed=lambda spec: self._feed(venue.name, spec),
             store=self._store(venue),
             drive=loop.pump.add if isinstance(loop, VirtualLoop) else None,
             secrets={account: self._secrets(venue, account) for account in venue.accounts},
+            **({} if venue.simulated else self._network(system, venue, budget, log)),
         )
         return venue.driver_class(venue.settings, tuple(venue.accounts), ports)
+
+    def _network(self, system: System, venue: VenueConfig, budget: SharedBudget, log: Any) -> dict[str, Any]:
+        """The ports of a venue beyond this process. What they need is imported here: a paper venue starts without."""
+        from ctosd.host.network import Network
+
+        made = Network(
+            venue.name,
+            venue.network.proxy,
+            clock=self.clock,
+            spawn=lambda name, coro: system.desk.tasks.spawn(f"{venue.name}-{name}", coro),
+            budget=budget,
+            log=log,
+            jitter=Random(self.config.seed).random,
+        )
+        self.closing.append(made.close)
+        return made.ports()
 
     def _secrets(self, venue: VenueConfig, account: str) -> Mapping[str, str]:
         known = self.credentials.accounts.get(account, {})

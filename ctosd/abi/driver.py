@@ -209,7 +209,11 @@ class Driver(ABC):
 
     @abstractmethod
     async def submit(self, command: Command) -> Outcome:
-        """Exactly one write. Whatever cannot be read afterwards is `Unknown`."""
+        """Exactly one write. Whatever cannot be read afterwards is `Unknown`.
+
+        It is run to its first suspension inside the strategy's task, so that the bytes leave at once, and finished in a task
+        of its own: nothing on the way may remember the current task (`asyncio.timeout`, `wait_for`, a task group).
+        """
 
     @abstractmethod
     def costs(self, command: Command) -> Costs:

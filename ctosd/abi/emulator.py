@@ -74,13 +74,15 @@ class Conversation(Protocol):
 
 
 class Emulator(ABC):
-    """One venue on loopback. `settings` are the paper venue's: market, balances, fees, instruments, seed."""
+    """One venue on loopback. `settings` is an instance of `config`, or None for its defaults."""
 
     name: ClassVar[str]
+    config: ClassVar[type]
+    """The dataclass of its settings."""
     faults: ClassVar[Mapping[str, str]] = {}
     """Every fault that `set_fault` takes, with what it does and what its value means."""
 
-    def __init__(self, settings: Mapping[str, Any], ports: Ports) -> None:
+    def __init__(self, settings: Any, ports: Ports) -> None:
         self.settings = settings
         self.ports = ports
 

@@ -20,6 +20,10 @@ from ctosd.core.restart import RestartPolicy, next_delay
 SECOND_NS = 1_000_000_000
 ANSWER_NS = 10 * SECOND_NS
 """How long a snapshot that was asked for is waited for."""
+UNOPENED_NS = 3 * SECOND_NS
+"""And so long where a stream begins with one, but brings deltas instead."""
+FLIGHT_NS = 5 * SECOND_NS
+"""Deltas that were made before a snapshot may come so long after it."""
 GOOD_NS = 60 * SECOND_NS
 """A book that held for so long forgets the failures before it."""
 ASKING = RestartPolicy(policy="always", backoff_s=0.2, cap_s=30.0, jitter=0.0)
@@ -57,7 +61,9 @@ class BookSync:
         self._source: Source = source
         self._depth = depth or ALL
         self._joined = False  # whether a delta was published since the snapshot
-        self._asked_ns = 0  # when the snapshot that is waited for was asked for
+        self._ordered = False  # whether that snapshot came in the stream, so that nothing older can follow
+        self._asked: Action = ""  # how the snapshot that is waited for was asked for, and when
+        self._asked_ns = 0
         self._failures = 0  # in a row
         self._failed_ns = 0  # the last of them
         self._held = False  # whether deltas came since the snapshot was asked for
@@ -76,9 +82,9 @@ class BookSync:
         if now_ns - self._failed_ns >= GOOD_NS:
             self._failures = 0
         delay_s = next_delay(ASKING, self._failures, 0.0)
-        self._failures = max(1, self._failures)
         if self._source == "stream":
-            return self._await(now_ns)
+            self._await("resubscribe", now_ns)
+            return NOTHING
         self.due_ns = now_ns + int(delay_s * SECOND_NS)
         return self._ask("fetch", now_ns) if now_ns >= self.due_ns else NOTHING
 
@@ -110,8 +116,14 @@ class BookSync:
         return self._pending(now_ns)
 
     def fetched(self, snapshot: BookDelta, now_ns: int) -> Step:
-        """A REST snapshot came."""
-        if self.live and snapshot.last_id <= self.book.last_id:
+        """A REST snapshot came. One that nobody waits for any more may be from before the deltas that were forgotten since."""
+        if self.live:
+            older = (
+                self._source == "stream" and snapshot.time_ns <= self.book.time_ns
+            )  # ids of such a venue may go back
+            if older or snapshot.last_id <= self.book.last_id:
+                return NOTHING
+        elif self._asked != "fetch":
             return NOTHING
         if 0 < snapshot.last_id < self._floor:
             return self._again("the snapshot is older than what proved the book wrong", now_ns)
@@ -119,9 +131,7 @@ class BookSync:
 
     def failed(self, now_ns: int) -> Step:
         """The REST snapshot could not be had."""
-        if self.live or not self._asked_ns:
-            return NOTHING
-        return self._again("", now_ns)
+        return NOTHING if self._asked != "fetch" else self._again("", now_ns)
 
     def check(self, now_ns: int) -> Step:
         """Time passed. Wanted at `due_ns`, and about once a second: a book may stay crossed while no delta comes."""
@@ -144,7 +154,9 @@ class BookSync:
         """A snapshot in the stream: what was kept from before it is older."""
         if not self.live:
             self.book.reset()
-        return self._replace(snapshot, now_ns)
+        step = self._replace(snapshot, now_ns)
+        self._ordered = self.live
+        return step
 
     def _replace(self, snapshot: BookDelta, now_ns: int) -> Step:
         verdict = self.book.apply(snapshot)
@@ -155,9 +167,10 @@ class BookSync:
             reason = "the snapshot does not join on to the deltas" if verdict == "gap" else verdict
             return self._lose(reason, now_ns) if self.live else self._again(reason, now_ns)
         self.live = True
-        self._joined = False
+        self._joined = self._ordered = False
         self._live_ns = now_ns
-        self._floor = self._asked_ns = self.due_ns = self._crossed_ns = 0
+        self._asked = ""
+        self._floor = self.due_ns = self._crossed_ns = 0
         self._counts["snapshots"] += 1
         book = self.book
         return Step(
@@ -176,40 +189,48 @@ class BookSync:
     def _outdated(self, delta: BookDelta, now_ns: int) -> Step:
         """A delta with old ids is a repetition, unless the venue made it later: then its ids began anew and we missed where."""
         self._counts["stale"] += 1
-        if not (self.live and self._joined and delta.time_ns > self.book.time_ns):
+        if not self.live or delta.time_ns <= self.book.time_ns:
+            return NOTHING
+        if not (self._joined or self._ordered or now_ns - self._live_ns > FLIGHT_NS):
             return NOTHING
         self.book.reset()
         return self._lose("the venue's ids went back", now_ns)
 
     def _lose(self, reason: str, now_ns: int) -> Step:
+        """A book that was live is lost. The first time in a good while help is asked for at once."""
         if self.live and now_ns - self._live_ns >= GOOD_NS:
             self._failures = 0
+        at_once = self.live and not self._failures
         self._drop()
-        return self._again(reason, now_ns)
+        return self._again(reason, now_ns, at_once)
 
     def _drop(self) -> None:
         self.live = self._joined = self._held = self._unopened = False
-        self._asked_ns = self._crossed_ns = 0
+        self._asked = ""
+        self._crossed_ns = 0
 
-    def _again(self, reason: str, now_ns: int) -> Step:
+    def _again(self, reason: str, now_ns: int, at_once: bool = False) -> Step:
         """One more failure: help is asked for when its time comes."""
         if reason:
             self._losses[reason] = self._losses.get(reason, 0) + 1
-        self._fail(now_ns)
+        self._fail(now_ns, at_once)
         return self._pending(now_ns, reason)
 
-    def _fail(self, now_ns: int) -> None:
-        self._asked_ns = 0
+    def _fail(self, now_ns: int, at_once: bool = False) -> None:
+        self._asked = ""
         self._failed_ns = now_ns
+        if not at_once:
+            self._failures = max(1, self._failures)
         self.due_ns = now_ns + int(next_delay(ASKING, self._failures, 0.0) * SECOND_NS)
         self._failures += 1
 
     def _pending(self, now_ns: int, reason: str = "") -> Step:
         """Ask when it is time to; give up waiting for an answer that does not come."""
-        if self._asked_ns and now_ns - self._asked_ns >= ANSWER_NS:
-            self._unopened = self._held
+        unopened = self._held and self._source == "stream"
+        if self._asked and now_ns - self._asked_ns >= (UNOPENED_NS if unopened else ANSWER_NS):
+            self._unopened = unopened
             return self._again("no snapshot came", now_ns)
-        if self._asked_ns or not self.due_ns or now_ns < self.due_ns:
+        if self._asked or not self.due_ns or now_ns < self.due_ns:
             return Step(reason=reason) if reason else NOTHING
         return self._ask(self._remedy(), now_ns, reason)
 
@@ -222,22 +243,21 @@ class BookSync:
         self._unopened = False
         if action == "fetch":
             self._counts["fetches"] += 1
-            self._await(now_ns)
-        else:
-            self._counts["resubscribes"] += 1
-            self.book.reset()
-            self._floor = 0
-            if self._source == "stream":
-                self._await(now_ns)
-            else:  # the subscription brings no snapshot: that one is fetched a little later
-                self._fail(now_ns)
+            self._await(action, now_ns)
+            return Step(None, action, reason)
+        self._counts["resubscribes"] += 1
+        self.book.reset()
+        self._floor = 0
+        if self._source == "stream":
+            self._await(action, now_ns)
+        else:  # the subscription brings no snapshot: that one is fetched a little later
+            self._fail(now_ns)
         return Step(None, action, reason)
 
-    def _await(self, now_ns: int) -> Step:
+    def _await(self, action: Action, now_ns: int) -> None:
         self._held = False
-        self._asked_ns = now_ns or 1
+        self._asked, self._asked_ns = action, now_ns
         self.due_ns = now_ns + ANSWER_NS
-        return NOTHING
 
     def _is_crossed(self) -> bool:
         bid, ask = self.book.best_bid, self.book.best_ask

@@ -81,6 +81,19 @@ class Freshness:
             if (watch := self._watches.get(stream)) is not None:
                 watch.subscribed_ns = now_ns
 
+    def adopted(self, streams: Iterable[str], now_ns: int) -> None:
+        """Another connection brings these from now on. Those that flowed go on; their first message there went unheard."""
+        self.subscribed([stream for stream in streams if self._is_unsubscribed(stream)], now_ns)
+
+    def _is_unsubscribed(self, stream: str) -> bool:
+        watch = self._watches.get(stream)
+        return watch is not None and not watch.subscribed_ns
+
+    def first_s(self, stream: str) -> float:
+        """How soon after its subscription the first message must come; 0 when it need not."""
+        watch = self._watches.get(stream)
+        return watch.first_ns / SECOND_NS if watch is not None else 0.0
+
     def unsubscribed(self, streams: Iterable[str]) -> None:
         """Their connection is gone, or the venue refused them. Their age goes on, the wait for a first message does not."""
         for stream in streams:

@@ -28,6 +28,8 @@ def run(argv: list[str]) -> int:
         return _help(name, rest)
     if name not in VERBS:
         raise unknown(name, VERBS)
+    if name in ELSEWHERE:
+        return _elsewhere(ELSEWHERE[name], rest)
     args = parse(VERBS[name], rest)
     args.paper = paper_for(sys.stdout, os.environ)
     return VERBS[name].run(Daemon(sockets(args.socket, args.var, os.environ), args.timeout), args)
@@ -131,12 +133,25 @@ def _version(daemon: Daemon, args: Namespace) -> int:
 
 def _check(_: Daemon, args: Namespace) -> int:
     """The daemon itself knows what is right; 77 and 78 are its words for configuration."""
-    command = [sys.executable, "-m", "ctosd", "--check"]
-    command += ["--config", args.config] if args.config else []
-    command += ["--var", args.var] if args.var else []
-    sys.stdout.flush()
-    code = os.spawnv(os.P_WAIT, sys.executable, command)  # noqa: S606 - our own interpreter
+    words = ["--check"]
+    words += ["--config", args.config] if args.config else []
+    words += ["--var", args.var] if args.var else []
+    code = _elsewhere("ctosd", words)
     return {0: DONE, 77: 4, 78: 4}.get(code, FAILED)
+
+
+def _elsewhere(module: str, words: list[str]) -> int:
+    """Run a module that needs more than the standard library in a process of its own; its exit code is ours."""
+    sys.stdout.flush()
+    try:
+        return os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606 - our own interpreter
+    except KeyboardInterrupt:  # it was for the other one too, and it has ended itself
+        return DONE
+
+
+def _other(_: Daemon, args: Namespace) -> int:
+    """For the table: `run` has sent these verbs elsewhere before anything was parsed."""
+    raise Failure(FAILED, f"{args} is not done here")
 
 
 _NAMES = option("name", nargs="+", metavar="NAME", help="a strategy, as `ctosctl ps` names it")
@@ -212,8 +227,15 @@ VERBS: dict[str, Verb] = {
             "ctosctl check --config etc/ctos.yaml",
             option("--config", default="", metavar="FILE", help="the main file (default: the daemon's own)"),
         ),
+        Verb(
+            "emulate", _other, "Serve a venue's own protocol on loopback: simulated money, real wire.",
+            "ctosctl emulate okx --port 9001",
+        ),
         Verb("version", _version, "The versions of ctosctl and of the running daemon.", "ctosctl version"),
     )
 }  # fmt: skip
+
+ELSEWHERE = {"emulate": "ctosd.host.emulate"}
+"""Verbs that compute: they import what they need, in a process of their own."""
 
 READS = ("status", "ps", "orders", "positions", "balances", "fills", "why", "logs", "ls", "cat")

@@ -14,14 +14,15 @@ from typing import Any, Literal
 
 import ctosd
 from ctosd.abi.driver import Driver
+from ctosd.abi.emulator import Emulator
 from ctosd.abi.errors import Misconfigured
 from ctosd.abi.strategy import Strategy
 from ctosd.host import entrypoints
 from ctosd.host.config.mistakes import did_you_mean
 
-Group = Literal["ctos.drivers", "ctos.strategies"]
+Group = Literal["ctos.drivers", "ctos.emulators", "ctos.strategies"]
 
-_BASES: dict[str, type] = {"ctos.drivers": Driver, "ctos.strategies": Strategy}
+_BASES: dict[str, type] = {"ctos.drivers": Driver, "ctos.emulators": Emulator, "ctos.strategies": Strategy}
 _LARGEST = 1 << 22
 
 

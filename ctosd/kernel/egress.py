@@ -15,14 +15,14 @@ import msgspec
 from ctosd.abi.clock import Clock
 from ctosd.abi.commands import Accepted, Amend, Cancel, Command, Outcome, Place, Rejected, Unknown
 from ctosd.abi.driver import Driver, Log
-from ctosd.abi.errors import CtosError
+from ctosd.abi.errors import CtosError, NotReady
 from ctosd.abi.orders import Order
 from ctosd.core import gate
-from ctosd.core.bucket import BucketSet
 from ctosd.core.gate import Limits, Refusal, View
 from ctosd.core.ledger import pnl
 from ctosd.core.lifecycle import exposure
 from ctosd.kernel.blotter import Blotter
+from ctosd.kernel.budget import SharedBudget
 from ctosd.kernel.clock import SECOND
 from ctosd.kernel.market import Market
 from ctosd.kernel.seat import Seat
@@ -38,9 +38,10 @@ ZERO = Decimal(0)
 class Line:
     """The way to one venue: its driver, its buckets, and the count of what left."""
 
-    def __init__(self, driver: Driver, now_ns: int) -> None:
+    def __init__(self, driver: Driver, budget: SharedBudget) -> None:
         self.driver = driver
-        self.buckets = BucketSet(driver.manifest.limits, now_ns)
+        self.budget = budget
+        budget.declare(driver.manifest.limits)
         self.up = False
         self.armed = not driver.live
         self.reason = "starting"
@@ -186,18 +187,12 @@ class Egress:
         self, seat: Seat, line: Line, command: Command, deadline_ns: int, urgent: bool, order: Order, privileged: bool
     ) -> Refusal | None:
         """Wait for the venue's rate limit, then look again at what may have changed meanwhile."""
-        costs = line.driver.costs(command)
-        if line.buckets.take(costs, self._clock.now_ns(), urgent):
-            return None
         line.waiting += 1
         try:
-            while not line.buckets.take(costs, self._clock.now_ns(), urgent):
-                wait_ns = line.buckets.wait_ns(costs, self._clock.now_ns(), urgent)
-                if self._clock.now_ns() + wait_ns > deadline_ns:
-                    return Refusal(
-                        "deadline", f"the rate limit of the venue would hold it for {wait_ns / SECOND:.1f} s more"
-                    )
-                await self._clock.sleep(max(wait_ns, 1_000_000) / SECOND)
+            patience_s = (deadline_ns - self._clock.now_ns()) / SECOND
+            await line.budget.take(line.driver.costs(command), urgent=urgent, patience_s=patience_s)
+        except NotReady as error:
+            return Refusal("deadline", str(error))
         except asyncio.CancelledError:
             if isinstance(command, Place):
                 self._refuse(order, Refusal("fenced", "cancelled while it waited; nothing was sent"))
@@ -237,10 +232,7 @@ class Egress:
         """Exactly one write. It goes on to its outcome and its conclusion even when the strategy that wanted it is cancelled."""
         line.writes += 1
         coro = self._submit(line, command, conclude)
-        if not line.driver.manifest.simulated:
-            await asyncio.shield(self._tasks.spawn("submit", coro))
-            return
-        # A simulated venue that answers at once must not cost a task: run it here until it really waits.
+        # The bytes leave here and now, without a turn of the loop; what has to wait for the answer gets a task of its own.
         try:
             yielded = coro.send(None)
         except StopIteration:

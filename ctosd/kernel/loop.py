@@ -45,6 +45,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.woken = False
         self.pump = Pump(self, clock)
         selector.idle = self.pump.turn
+        # As seconds since the epoch a float tells a quarter of a microsecond apart: asyncio's own nanosecond would vanish in
+        # it, and a timer that is due exactly now would never be found due.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         return self.clock.time_ns / SECOND
@@ -93,7 +96,7 @@ class Pump:
     def turn(self, timeout: float | None) -> bool:
         """One idle instant of the loop. True when there is more to do than to wait."""
         if self._done is None:
-            return timeout is not None and self._skip(timeout)
+            return self._skip(timeout)
         self._loop.woken = False
         self._set_alarm(timeout)
         try:
@@ -102,15 +105,19 @@ class Pump:
             self._finish(error)
         return True
 
-    def _skip(self, timeout: float) -> bool:
+    def _skip(self, timeout: float | None) -> bool:
         """Without a feed to follow, time goes to the timer that the loop would wait for, past those of the clock."""
         clock = self._clock
-        target_ns = clock.time_ns + int(timeout * SECOND) + 1_000
+        if timeout is None and self._sources:
+            return False  # a world that follows feeds stands still before and after its run
+        target_ns = NEVER - 1 if timeout is None else clock.time_ns + int(timeout * SECOND) + 1_000
         self._loop.woken = False
         while clock.next_ns <= target_ns:
             clock.run_next()
             if self._loop.woken:
                 return True
+        if timeout is None:
+            return False  # nothing will ever happen by itself: wait for the world
         clock.time_ns = max(clock.time_ns, target_ns)
         return True
 

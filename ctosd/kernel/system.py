@@ -13,6 +13,7 @@ from ctosd.core.gate import Limits
 from ctosd.core.ids import ClientIds
 from ctosd.core.ledger import Ledger
 from ctosd.kernel.blotter import Blotter
+from ctosd.kernel.budget import SharedBudget
 from ctosd.kernel.bus import Bus, Handler
 from ctosd.kernel.clock import VirtualClock, WallClock
 from ctosd.kernel.desk import Desk
@@ -49,8 +50,8 @@ class System:
     log: Log
     log_statistics: Callable[[], Mapping[str, Any]] = NO_STATISTICS
 
-    def add_driver(self, driver: Driver) -> None:
-        self.venues.add(driver)
+    def add_driver(self, driver: Driver, budget: SharedBudget | None = None, dead_man_s: float = 0.0) -> None:
+        self.venues.add(driver, budget, dead_man_s)
 
     def add_unit(self, recipe: Recipe, make_handle: type[Handle], log: Log) -> Unit:
         """A unit for the process table, with what an earlier run saved for it."""
@@ -111,7 +112,8 @@ def build(
     fold = Fold(journal)
     if fold.mode:
         switch.set(fold.mode["mode"], fold.mode["reason"], fold.mode["by"])
-    venues = Venues(desk, recovery, fold, jitter, log)
+    watchdog = Watchdog(clock, bus, journal)
+    venues = Venues(desk, recovery, fold, jitter, log, watchdog.witness)
     supervisor = Supervisor(desk, venues.ready, jitter, log)
     return System(
         desk=desk,
@@ -120,7 +122,7 @@ def build(
         venues=venues,
         recovery=recovery,
         journal=journal,
-        watchdog=Watchdog(clock, bus, journal),
+        watchdog=watchdog,
         fold=fold,
         virtual=clock.virtual,
         started_ns=clock.now_ns(),

@@ -10,6 +10,8 @@ from ctosd.abi.driver import Driver, Log
 from ctosd.abi.errors import AuthFailed, Misconfigured, NotReady
 from ctosd.abi.events import VenueStatus, topic
 from ctosd.core.restart import RestartPolicy, next_delay
+from ctosd.kernel.budget import SharedBudget
+from ctosd.kernel.deadman import DeadMan
 from ctosd.kernel.desk import Desk
 from ctosd.kernel.egress import Line
 from ctosd.kernel.recovery import Fold, Recovery
@@ -35,6 +37,8 @@ class Venue:
         self.linked = True  # what the driver last said of its own connection
         self.link_reason = ""
         self.downs = 0
+        self.dead_man_s = 0.0
+        self.dead_man: DeadMan | None = None
         self.settled = asyncio.Event()
         self.refused: Exception | None = None
 
@@ -46,8 +50,17 @@ class Venue:
 class Venues:
     """All venues of the daemon. `jitter()` is in [0, 1)."""
 
-    def __init__(self, desk: Desk, recovery: Recovery, fold: Fold, jitter: Callable[[], float], log: Log) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        recovery: Recovery,
+        fold: Fold,
+        jitter: Callable[[], float],
+        log: Log,
+        witness: Callable[[], Callable[[], str]],
+    ) -> None:
         self._desk = desk
+        self._witness = witness
         self._recovery = recovery
         self._fold = fold
         self._jitter = jitter
@@ -55,10 +68,12 @@ class Venues:
         self.all: dict[str, Venue] = {}
         self.on_end: Callable[[], None] = lambda: None
 
-    def add(self, driver: Driver) -> None:
+    def add(self, driver: Driver, budget: SharedBudget | None = None, dead_man_s: float = 0.0) -> None:
+        """`budget` is what the driver itself takes from; `dead_man_s` the time of its switch, 0 for none."""
         venue = Venue(driver, self._desk.clock.now_ns())
         self.all[venue.name] = venue
-        self._desk.egress.lines[venue.name] = Line(driver, self._desk.clock.now_ns())
+        self._desk.egress.lines[venue.name] = Line(driver, budget or SharedBudget(self._desk.clock))
+        venue.dead_man_s = dead_man_s
         self._desk.bus.tap(topic("status", venue.name), lambda status: self._on_status(venue, status))
 
     async def start(self) -> None:
@@ -86,6 +101,9 @@ class Venues:
                 self._log.error("venue_parked", venue=venue.name, reason=str(error))
             except NotReady as error:
                 await self._wait(venue, error)
+            except Exception as error:  # a driver's own mistake must not leave its venue half started for ever
+                self._log.error("driver_raised", venue=venue.name, client_id="", reason=repr(error))
+                await self._wait(venue, NotReady(f"the driver raised {error!r}"))
             else:
                 if not venue.linked:  # lost while we looked: its own word brings it back
                     self._move(venue, "down", venue.link_reason)
@@ -106,8 +124,17 @@ class Venues:
         line = self._desk.egress.lines[venue.name]
         line.up, line.reason = True, ""
         self._move(venue, "running", "")
+        self._watch_over(venue)
         self._log.info("venue_up", venue=venue.name, driver=venue.driver.manifest.name, repairs=repairs,
                        instruments=len(venue.driver.instruments()))  # fmt: skip
+
+    def _watch_over(self, venue: Venue) -> None:
+        """Begin to renew its dead man's switch, where it has one."""
+        driver = venue.driver
+        if venue.dead_man is None and venue.dead_man_s and driver.manifest.has_dead_man:
+            blotter, clock = self._desk.blotter, self._desk.clock
+            venue.dead_man = DeadMan(driver, blotter, clock, self._witness(), venue.dead_man_s, self._log)
+            self._desk.tasks.spawn(f"venue-{venue.name}-dead-man", venue.dead_man.run())
 
     async def _wait(self, venue: Venue, error: Exception) -> None:
         delay_s = next_delay(CONNECT, venue.attempts, self._jitter())
@@ -165,10 +192,15 @@ class Venues:
     async def stop(self, within_s: float = 5.0) -> None:
         for venue in self.all.values():
             try:
-                await asyncio.wait_for(venue.driver.stop(), within_s)
+                await asyncio.wait_for(self._part(venue), within_s)
             except TimeoutError:
                 self._log.warning("driver_stop_late", venue=venue.name, seconds=within_s)
             self._move(venue, "stopped", "the daemon stops")
+
+    async def _part(self, venue: Venue) -> None:
+        if venue.dead_man is not None:
+            await venue.dead_man.disarm()
+        await venue.driver.stop()
 
     def statistics(self) -> Mapping[str, Any]:
         return {
@@ -176,6 +208,7 @@ class Venues:
                 "state": venue.state,
                 "reason": venue.reason,
                 "attempts": venue.attempts,
+                "dead_man": venue.dead_man.statistics() if venue.dead_man is not None else {},
                 **venue.driver.statistics(),
             }
             for venue in self.all.values()

@@ -173,7 +173,7 @@ class Facts:
             },
             "journal": lambda: Status(camel(s.journal.statistics())),
             "buckets": lambda: {
-                venue: {name: Status(camel(b)) for name, b in line.buckets.statistics().items()}
+                venue: {name: Status(camel(b)) for name, b in line.budget.buckets.statistics().items()}
                 for venue, line in desk.egress.lines.items()
             },
             "market": lambda: {

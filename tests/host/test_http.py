@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from ctosd.abi import CallerMistake, NoAnswer, NotSent
-from ctosd.host.http import HttpClient, unpack
+from ctosd.host.http import HttpClient
+from ctosd.host.httpwire import unpack
 from ctosd.kernel.clock import WallClock
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -106,6 +107,12 @@ async def test_what_is_given_is_what_is_sent(server: Server, client: HttpClient)
     assert lines[1:3] == [b"X-Sign: abc", b"Content-Type: a/b"]
     assert b"host: 127.0.0.1:%d" % server.port in lines
     assert server.bodies == [b'{"a":1}']
+
+
+async def test_a_callers_own_agent_is_the_only_one(server: Server, client: HttpClient) -> None:
+    await client.request("GET", server.url + "/", headers=(("User-Agent", "mine"),))
+    await client.request("GET", server.url + "/")
+    assert [head.lower().count(b"user-agent:") for head in server.heads] == [1, 1]
 
 
 async def test_a_connection_is_kept_and_used_again(server: Server, client: HttpClient) -> None:
@@ -237,9 +244,9 @@ async def test_bodies_of_every_kind(server: Server, client: HttpClient) -> None:
 
 
 def test_a_bomb_is_not_unpacked() -> None:
-    from ctosd.host import http
+    from ctosd.host import httpwire
 
-    bomb = zlib.compress(b"\0" * (http.MOST_BYTES + 1))
+    bomb = zlib.compress(b"\0" * (httpwire.MOST_BYTES + 1))
     with pytest.raises(ValueError, match="too large"):
         unpack(bomb, "deflate")
     with pytest.raises(ValueError, match="br"):
@@ -300,3 +307,22 @@ def _self_signed(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     return context
+
+
+def test_it_works_on_the_daemons_own_loop() -> None:
+    """uvloop's transports are not those of asyncio."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> bytes:
+        server = Server()
+        await server.start()
+        client = HttpClient(WallClock())
+        response = await client.request("POST", server.url + "/x", body=b"{}")
+        await client.request("POST", server.url + "/x", body=b"{}")
+        assert server.connections == 1
+        await client.close()
+        await server.stop()
+        return response.body
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(main()) == b"ok"

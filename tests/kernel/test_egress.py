@@ -238,7 +238,7 @@ def test_a_full_bucket_delays_and_cancels_go_first() -> None:
         rig, sys = await rigged(order_rate=None, duplicate_window_ms=0)
         first = await sys.place_order(SYMBOL, "buy", "limit", "1", "99")
         line = rig.desk.egress.lines["test"]
-        line.buckets.take((("orders", 899),), rig.clock.now_ns())  # 100 are left: the reserve
+        line.budget.buckets.take((("orders", 899),), rig.clock.now_ns())  # 100 are left: the reserve
         start_ns = rig.clock.now_ns()
         placing = asyncio.ensure_future(sys.place_order(SYMBOL, "buy", "limit", "1", "98"))
         await asyncio.sleep(0)
@@ -255,7 +255,7 @@ def test_a_full_bucket_delays_and_cancels_go_first() -> None:
 def test_the_kill_switch_is_looked_at_again_after_the_wait() -> None:
     async def main() -> None:
         rig, sys = await rigged()
-        rig.desk.egress.lines["test"].buckets.take((("orders", 900),), rig.clock.now_ns())
+        rig.desk.egress.lines["test"].budget.buckets.take((("orders", 900),), rig.clock.now_ns())
         placing = asyncio.ensure_future(sys.place_order(SYMBOL, "buy", "limit", "1", "99"))
         await asyncio.sleep(0)
         rig.desk.switch.set("halted", "a person", "test")
@@ -270,7 +270,7 @@ def test_the_kill_switch_is_looked_at_again_after_the_wait() -> None:
 def test_an_order_that_would_wait_too_long_is_dropped() -> None:
     async def main() -> None:
         rig, sys = await rigged()
-        rig.desk.egress.lines["test"].buckets.penalise(rig.clock.now_ns() + 60 * 10**9)
+        rig.desk.egress.lines["test"].budget.buckets.penalise(rig.clock.now_ns() + 60 * 10**9)
         order = await sys.place_order(SYMBOL, "buy", "limit", "1", "99")
         assert (order.state, order.reason) == ("denied", "deadline")
 

@@ -38,7 +38,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     """
     report, expand = Report(), overrides.expander(environ)
     main = _main(path, report, expand)
-    files = [read_file(file, report, expand) for file in unit_files(path.parent / UNITS, report)]
+    files = [read_file(file, report, expand) for file in _unit_files(main, report)]
     units = _units(main, files, report)
     overrides.apply(environ, main, dict(units), SECTIONS)
     settings, resolver = _settings(main), Resolver()
@@ -52,6 +52,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     assert settings is not None  # else there was a mistake
     own = {field.name: getattr(settings, field.name) for field in fields(Settings)}
     return Config(**own, path=path, venues=tuple(venues), strategies=tuple(strategies), warnings=warnings)
+
+
+def _unit_files(main: Document, report: Report) -> list[Path]:
+    """The files of units that the main file wants; what is wrong with the name is said where settings are checked."""
+    wanted = main.data.get("strategies_dir", UNITS) if isinstance(main.data, dict) else UNITS
+    return unit_files(Path(main.file).parent / wanted, report) if isinstance(wanted, str) and wanted else []
 
 
 def unit_files(folder: Path, report: Report | None = None) -> list[Path]:

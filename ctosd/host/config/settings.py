@@ -60,6 +60,7 @@ class Settings:
         "what an order survives before it leaves: the death of the process, or of the machine",
     ] = "process"
     seed: Annotated[int, Ge(0), "seed of everything random"] = 7
+    strategies_dir: Annotated[str, "folder beside this file with one file a strategy; empty: none"] = "strategies.d"
     equity_every_s: Annotated[float, Gt(0), "seconds between two points of the equity curve"] = 60.0
     log: LogSettings = field(default_factory=LogSettings)
     risk: Limits = field(default_factory=Limits)

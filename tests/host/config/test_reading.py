@@ -257,6 +257,17 @@ def test_a_venue_over_the_network(etc):
     assert needed == {"far", "half", "real"}
 
 
+def test_the_folder_of_strategies(etc):
+    """Another one, or none at all."""
+    unit(etc, "use: ./mine.py\naccount: paper/main\nparams: {symbol: BTC/USDT}\n", "a.yaml")
+    assert [each.name for each in read(etc).strategies] == ["a"]
+    (etc / "ctos.yaml").write_text('strategies_dir: ""\n' + MAIN)
+    assert read(etc).strategies == ()
+    (etc / "strategies.d").rename(etc / "others")
+    (etc / "ctos.yaml").write_text("strategies_dir: others\n" + MAIN)
+    assert [each.name for each in read(etc).strategies] == ["a"]
+
+
 def test_a_simulated_venue_takes_no_network_settings(etc):
     (etc / "ctos.yaml").write_text(MAIN + "  other: {driver: ./venue.py:Simulated, dead_man_s: 5}\n")
     with pytest.raises(ConfigMistakes, match="dead_man_s"):
@@ -531,7 +542,7 @@ def test_a_strategy_that_cannot_be_imported_is_a_mistake_with_its_line(etc):
 def test_every_section_has_a_type():
     """The known sections are the fields of the records, and nothing else."""
     assert set(SECTIONS) == {
-        "clock", "durability", "seed", "equity_every_s", "log", "risk", "control", "venues", "strategies"
+        "clock", "durability", "seed", "strategies_dir", "equity_every_s", "log", "risk", "control", "venues", "strategies"
     }  # fmt: skip
 
 
