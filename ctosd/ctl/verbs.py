@@ -231,11 +231,15 @@ VERBS: dict[str, Verb] = {
             "emulate", _other, "Serve a venue's own protocol on loopback: simulated money, real wire.",
             "ctosctl emulate okx --port 9001",
         ),
+        Verb(
+            "probe", _other, "Why a venue cannot be reached, or not be traded on; the daemon need not run.",
+            "ctosctl probe okx",
+        ),
         Verb("version", _version, "The versions of ctosctl and of the running daemon.", "ctosctl version"),
     )
 }  # fmt: skip
 
-ELSEWHERE = {"emulate": "ctosd.host.emulate"}
+ELSEWHERE = {"emulate": "ctosd.host.emulate", "probe": "ctosd.host.probe"}
 """Verbs that compute: they import what they need, in a process of their own."""
 
 READS = ("status", "ps", "orders", "positions", "balances", "fills", "why", "logs", "ls", "cat")
