@@ -81,6 +81,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
+        self.transport.set_write_buffer_limits(high=0)  # uvloop: write at once, and not when the loop turns
 
     def data_received(self, data: bytes) -> None:
         if self._turn is None:

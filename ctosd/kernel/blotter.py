@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -277,7 +277,11 @@ class Blotter:
             found = (order for orders in self._by_strategy.values() for order in orders.values())
         return [o for o in found if (not account or o.account == account) and (not symbol or o.symbol == symbol)]
 
-    def open_on(self, account: str, symbol: str) -> Iterable[Order]:
+    def count_open(self, strategy: str) -> int:
+        """How many orders of a strategy may still trade."""
+        return len(self._by_strategy.get(strategy, ()))
+
+    def open_on(self, account: str, symbol: str) -> Collection[Order]:
         """Open orders of everybody on one instrument of one account."""
         return self._by_instrument.get((account, symbol), {}).values()
 

@@ -69,12 +69,25 @@ class SharedBudget:
             NotReady: that would take longer than `patience_s`; nothing was taken.
             Misconfigured: there is no such limit, or it never holds so much.
         """
+        if not self.take_now(costs, urgent=urgent):
+            await self.queue(costs, urgent=urgent, patience_s=patience_s)
+
+    def take_now(self, costs: Costs, *, urgent: bool = False) -> bool:
+        """Take `costs` if they lie there and nobody is before us. False: nothing was taken, and `queue` is what is left.
+
+        Raises:
+            Misconfigured: as `take`.
+        """
+        if (self._urgent or self._patient) and self._is_behind(costs, urgent):
+            return False
+        if not self._buckets.take(costs, self._clock.now_ns(), urgent):
+            return False
+        self._takes += 1
+        return True
+
+    async def queue(self, costs: Costs, *, urgent: bool = False, patience_s: float = 30.0) -> None:
+        """Stand in line and return when `costs` are taken. Raises as `take` does."""
         now_ns = self._clock.now_ns()
-        if not ((self._urgent or self._patient) and self._is_behind(costs, urgent)) and self._buckets.take(
-            costs, now_ns, urgent
-        ):
-            self._takes += 1
-            return
         deadline_ns = now_ns + int(patience_s * SECOND)
         wait_ns = self._buckets.wait_ns(costs, now_ns, urgent)
         if now_ns + wait_ns > deadline_ns:

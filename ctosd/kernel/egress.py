@@ -6,7 +6,7 @@ Nothing here repeats a place or an amend. An outcome that cannot be read is `unk
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +33,7 @@ DEADLINE_NS = 5 * SECOND
 """How long an order may wait for the venue's rate limit before it is not wanted any more."""
 
 ZERO = Decimal(0)
+MILLISECOND = 1_000_000
 
 
 class Line:
@@ -101,8 +102,8 @@ class Egress:
         if refusal is not None:
             self._refuse(order, refusal)
             return order
-        if command.expires_ns and self._clock.now_ns() > now_ns:
-            command = _place(order, self._clock.now_ns(), line.driver.manifest.expiry_ms)
+        if command.expires_ns and (sent_ns := self._clock.now_ns()) - now_ns >= MILLISECOND:
+            command = _place(order, sent_ns, line.driver.manifest.expiry_ms)
         await self._send(line, command, lambda outcome: self._conclude_place(order, outcome))
         return order
 
@@ -116,7 +117,10 @@ class Egress:
         latest = self._market.latest(venue, order.symbol)
         ledger = self._blotter.ledger
         own = ledger.position(order.account, seat.name, order.symbol)
-        buying, selling, all_buying, all_selling, unresolved = self._exposures(seat, order)
+        buying = selling = all_buying = all_selling = ZERO
+        unresolved = ""
+        if others := self._blotter.open_on(order.account, order.symbol):
+            buying, selling, all_buying, all_selling, unresolved = _exposures(seat, order, others)
         price = self._market.mark(venue, order.symbol)
         line = self.lines[venue]
         return View(
@@ -135,7 +139,7 @@ class Egress:
             selling=selling,
             account_buying=all_buying,
             account_selling=all_selling,
-            open_orders=len(self._blotter.open_orders(seat.name)),
+            open_orders=self._blotter.count_open(seat.name),
             unresolved=unresolved,
             pnl=self.pnl(seat.name) if seat.limits.max_loss is not None else ZERO,
             tokens=seat.rate.tokens(now_ns),
@@ -144,22 +148,6 @@ class Egress:
             house=self._house,
             privileged=privileged,
         )
-
-    def _exposures(self, seat: Seat, order: Order) -> tuple[Decimal, Decimal, Decimal, Decimal, str]:
-        """What open orders on the instrument may still buy and sell: the strategy's and everybody's, and an unknown one."""
-        own = {"buy": ZERO, "sell": ZERO}
-        everybody = {"buy": ZERO, "sell": ZERO}
-        unresolved = ""
-        for other in self._blotter.open_on(order.account, order.symbol):
-            if other.client_id == order.client_id:
-                continue
-            rest = exposure(other)
-            everybody[other.side] += rest
-            if other.strategy == seat.name:
-                own[other.side] += rest
-            if other.state == "unknown":
-                unresolved = other.client_id
-        return own["buy"], own["sell"], everybody["buy"], everybody["sell"], unresolved
 
     def pnl(self, strategy: str) -> Decimal:
         """Everything the strategy has gained or lost since it was first started, open positions at their marks."""
@@ -186,11 +174,14 @@ class Egress:
     async def _turn(
         self, seat: Seat, line: Line, command: Command, deadline_ns: int, urgent: bool, order: Order, privileged: bool
     ) -> Refusal | None:
-        """Wait for the venue's rate limit, then look again at what may have changed meanwhile."""
+        """Take what the venue's rate limit asks; after a wait, look again at what may have changed meanwhile."""
+        costs = line.driver.costs(command)
+        if line.budget.take_now(costs, urgent=urgent):
+            return None if privileged else _fenced(seat)  # nothing else has run since the gate looked
         line.waiting += 1
         try:
             patience_s = (deadline_ns - self._clock.now_ns()) / SECOND
-            await line.budget.take(line.driver.costs(command), urgent=urgent, patience_s=patience_s)
+            await line.budget.queue(costs, urgent=urgent, patience_s=patience_s)
         except NotReady as error:
             return Refusal("deadline", str(error))
         except asyncio.CancelledError:
@@ -201,9 +192,8 @@ class Egress:
             line.waiting -= 1
         if isinstance(command, Cancel):
             return None
-        if seat.fence and not privileged:
-            return Refusal("fenced", seat.fence)
-        return gate.check_again(order, self.view(seat, order, privileged))
+        refusal = None if privileged else _fenced(seat)
+        return refusal or gate.check_again(order, self.view(seat, order, privileged))
 
     async def _intend(self, seat: Seat, line: Line, act: str, body: Any) -> Refusal | None:
         """Make the intent durable. A refusal means that nothing may be sent."""
@@ -361,6 +351,27 @@ def _unable(line: Line, order: Order) -> Refusal | None:
     if order.trigger is None or line.driver.manifest.can_trigger:
         return None
     return Refusal("unsupported", f"{line.driver.venue} keeps no conditional orders: watch the price and place then")
+
+
+def _fenced(seat: Seat) -> Refusal | None:
+    return Refusal("fenced", seat.fence) if seat.fence else None
+
+
+def _exposures(seat: Seat, order: Order, others: Collection[Order]) -> tuple[Decimal, Decimal, Decimal, Decimal, str]:
+    """What open orders on the instrument may still buy and sell: the strategy's and everybody's, and an unknown one."""
+    own = {"buy": ZERO, "sell": ZERO}
+    everybody = {"buy": ZERO, "sell": ZERO}
+    unresolved = ""
+    for other in others:
+        if other.client_id == order.client_id:
+            continue
+        rest = exposure(other)
+        everybody[other.side] += rest
+        if other.strategy == seat.name:
+            own[other.side] += rest
+        if other.state == "unknown":
+            unresolved = other.client_id
+    return own["buy"], own["sell"], everybody["buy"], everybody["sell"], unresolved
 
 
 def _place(order: Order, now_ns: int, expiry_ms: int) -> Place:

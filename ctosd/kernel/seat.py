@@ -15,6 +15,8 @@ from ctosd.kernel.clock import SECOND
 FLOOD = 100
 """Refused orders within one second that are a fault of the strategy, not of the market."""
 
+RECENT = 64
+
 Same = tuple[str, str, Decimal, Decimal | None, str]
 
 
@@ -26,6 +28,7 @@ class Seat:
         "_denied_ns",
         "_fence",
         "_recent",
+        "_room",
         "accounts",
         "limits",
         "name",
@@ -43,6 +46,7 @@ class Seat:
         self.on_fence: Callable[[str, str], None] = lambda name, reason: None
         self._fence = "the strategy has not been started"
         self._recent: dict[Same, int] = {}
+        self._room = RECENT  # orders that `_recent` may hold before it is looked through
         self._denials = 0
         self._denied_ns = 0
 
@@ -76,9 +80,10 @@ class Seat:
 
     def sent(self, order: Order, now_ns: int) -> None:
         """Remember an order that passed the gate."""
-        if len(self._recent) > 64:
+        if len(self._recent) > self._room:
             window_ns = self.limits.duplicate_window_ms * 1_000_000
             self._recent = {same: at for same, at in self._recent.items() if now_ns - at < window_ns}
+            self._room = max(RECENT, 2 * len(self._recent))  # else a fast strategy looks through it at every order
         self._recent[_same(order)] = now_ns
         if self.limits.order_rate is not None:
             self.rate.take(1, now_ns)

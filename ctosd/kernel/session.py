@@ -77,7 +77,12 @@ class KeptSession:
 
     @property
     def up(self) -> bool:
-        return self.state == "up" and not any(lane.is_broken for lane in self._lanes)
+        if self.state != "up":
+            return False
+        for lane in self._lanes:  # noqa: SIM110 - asked before every order, and a loop costs half of all()
+            if lane.is_broken:
+                return False
+        return True
 
     async def start(self, within_s: float = 15.0) -> None:
         if self.state in ("starting", "up", "down"):

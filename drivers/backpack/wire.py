@@ -225,7 +225,8 @@ class Decoder:
         def tell(frame: bytes, recv_ns: int) -> Quote | None:
             try:
                 tick = read(frame).data
-                bid, ask, bid_size, ask_size, time = tick.b, tick.a, tick.B, tick.A, tick.T
+                bid, ask = tick.b, tick.a
+                bid_size, ask_size, time = tick.B, tick.A, tick.T
                 if 0.0 < bid <= ask < inf and bid_size > 0.0 < ask_size and time > MICROSECONDS:
                     return Quote(venue, symbol, bid, bid_size, ask, ask_size, time * US)
             except msgspec.ValidationError:

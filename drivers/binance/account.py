@@ -75,7 +75,10 @@ class Account:
 
     def send(self, order: Place) -> None:
         """A place is about to leave."""
-        self.trade((order.symbol,))
+        if order.symbol in self.traded:
+            self.active[order.symbol] = self._clock.now_ns()
+        else:
+            self.trade((order.symbol,))
         self._keep(order.client_id, Terms(order.symbol, order.side, order.size, order.price))
         if order.trigger is not None:
             self.data.conditionals.arm(order.client_id, order.symbol, order.side, order.size)

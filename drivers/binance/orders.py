@@ -91,7 +91,10 @@ class OrderEntry:
         if refusal is not None or account is None:
             return refusal or self._rejected(command, "auth", f"{command.account} is not an account of this venue")
         try:
-            name, pairs = await self._request(command, account)
+            if isinstance(command, Place) and command.trigger is None:
+                name, pairs = requests.place(self.product, command, self._natives[command.symbol])
+            else:
+                name, pairs = await self._request(command, account)
         except Unsupported as error:
             return self._rejected(command, error.reason, error.message)
         except NotReady as error:

@@ -16,6 +16,10 @@ Pairs = list[tuple[str, str]]
 SIDES = {"buy": "BUY", "sell": "SELL"}
 TIFS = {"gtc": "GTC", "ioc": "IOC", "fok": "FOK"}
 
+POST_ONLY: Mapping[ProductName, tuple[tuple[str, str], ...]] = {
+    "usdm": (("timeInForce", "GTX"), ("type", "LIMIT")),
+    "spot": (("type", "LIMIT_MAKER"),),
+}
 BATCH: Mapping[type, int] = {Place: 5, Amend: 5, Cancel: 10}
 """Commands in one batch request at most (USDⓈ-M)."""
 
@@ -34,7 +38,7 @@ def text(number: Decimal) -> str:
     plain = str(number)
     if "E" in plain:
         plain = f"{number:f}"
-    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    return plain.rstrip("0").rstrip(".") if plain[-1] == "0" and "." in plain else plain
 
 
 def place(product: ProductName, order: Place, native: str, price: Decimal | None = None) -> tuple[str, Pairs]:
@@ -50,19 +54,17 @@ def place(product: ProductName, order: Place, native: str, price: Decimal | None
     pairs.append(("quantity", text(order.size)))
     if order.reduce_only:
         pairs.append(_reduce_only(product))
-    pairs += (("side", SIDES[order.side]), ("symbol", native))
-    pairs += _terms(product, order)
-    return "place", pairs
+    return "place", [*pairs, ("side", SIDES[order.side]), ("symbol", native), *_terms(product, order)]
 
 
-def _terms(product: ProductName, order: Place) -> Pairs:
+def _terms(product: ProductName, order: Place) -> Sequence[tuple[str, str]]:
     """Type and time in force. Post-only is a time in force on USDⓈ-M and a type of its own on spot."""
     if order.type == "market":
         return [("type", "MARKET")]
     if order.post_only:
         if order.tif != "gtc":
             raise Unsupported("bad_request", f"a post-only order rests: it cannot be {order.tif}")
-        return [("timeInForce", "GTX"), ("type", "LIMIT")] if product == "usdm" else [("type", "LIMIT_MAKER")]
+        return POST_ONLY[product]
     return [("timeInForce", TIFS[order.tif]), ("type", "LIMIT")]
 
 
@@ -147,12 +149,13 @@ def expiry(command: Command, now_ns: int, clock: Callable[[int], int]) -> Pairs:
 
     `clock` turns our time into the venue's. The window is at most the venue's own limit of a minute.
     """
-    expires_ns = 0 if isinstance(command, Cancel) else command.expires_ns
-    left_ms = (expires_ns - now_ns) // 1_000_000 if expires_ns else WINDOW_MS
-    if left_ms <= 0:
+    window_ms = WINDOW_MS
+    if not isinstance(command, Cancel) and command.expires_ns:
+        window_ms = (command.expires_ns - now_ns) // 1_000_000
+    if window_ms <= 0:
         raise Unsupported("deadline", "the order was too old to be sent")
-    window_ms = min(left_ms, MOST_MS)
-    return [("recvWindow", str(window_ms)), ("timestamp", str(clock(now_ns) // 1_000_000))]
+    window_ms = min(window_ms, MOST_MS)
+    return [("recvWindow", f"{window_ms}"), ("timestamp", f"{clock(now_ns) // 1_000_000}")]
 
 
 WINDOW_MS, MOST_MS = 5_000, 60_000
@@ -160,7 +163,8 @@ WINDOW_MS, MOST_MS = 5_000, 60_000
 
 def frame(identity: str, method: str, params: dict[str, Any]) -> bytes:
     """A request of the WebSocket API. Times become numbers there; what is signed is their digits either way."""
-    for name in ("timestamp", "recvWindow"):
-        if name in params:
-            params[name] = int(params[name])
+    if (stamp := params.get("timestamp")) is not None:
+        params["timestamp"] = int(stamp)
+    if (window := params.get("recvWindow")) is not None:
+        params["recvWindow"] = int(window)
     return orjson.dumps({"id": identity, "method": method, "params": params})

@@ -35,7 +35,7 @@ def encode(params: Params) -> str:
 
 def payload(params: Params) -> str:
     """What the WebSocket API signs: every parameter but the signature, sorted by name, not encoded."""
-    return "&".join(map("=".join, sorted(params)))
+    return "&".join(sorted(map("=".join, params)))  # names are of letters, and "=" sorts before all of them
 
 
 class Signer:
@@ -47,6 +47,7 @@ class Signer:
         self.sign = sign  # the signature of a payload: hex for HMAC, base64 else
         self._encoded = encoded
         self.headers = (("X-MBX-APIKEY", api_key),)
+        self._named = ("apiKey", api_key)
 
     def query(self, params: Params) -> str:
         """`params` as a signed query string."""
@@ -56,7 +57,7 @@ class Signer:
 
     def socket(self, params: Params) -> dict[str, Any]:
         """`params` of a WebSocket API request, with `apiKey` and `signature`."""
-        keyed = [("apiKey", self.api_key), *params]
+        keyed = [self._named, *params]
         signed: dict[str, Any] = dict(keyed)
         signed["signature"] = self.sign(payload(keyed))
         return signed

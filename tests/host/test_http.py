@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -326,3 +327,29 @@ def test_it_works_on_the_daemons_own_loop() -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(main()) == b"ok"
+
+
+def test_a_request_is_on_the_wire_before_the_loop_turns() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setblocking(False)
+        client = HttpClient(WallClock())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        first = loop.create_task(client.request("GET", f"{url}/first"))
+        peer, _ = await loop.sock_accept(listener)
+        with listener, peer:
+            await loop.sock_recv(peer, 4_096)
+            await loop.sock_sendall(peer, OK)
+            await first
+            second = client.request("POST", f"{url}/second")
+            second.send(None)
+            peer.settimeout(5)
+            assert peer.recv(4_096).startswith(b"POST /second")
+            second.close()
+            await client.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

@@ -271,3 +271,19 @@ def _order(wishes: list[Wish]) -> None:
             common = {name for name, _ in one.costs} & {name for name, _ in other.costs}
             if common and one.came < other.came and (one.urgent or not other.urgent):
                 assert one.place < other.place
+
+
+def test_taking_now_takes_nothing_when_it_cannot_and_lets_nobody_overtake() -> None:
+    async def main(budget: SharedBudget, clock: VirtualClock) -> None:
+        assert budget.take_now([("weight", 6)])
+        assert not budget.take_now([("weight", 2), ("orders", 1)])
+        assert budget.buckets.bucket("orders", T0).tokens(T0) == 4
+        waiting = asyncio.get_running_loop().create_task(budget.take([("weight", 2)]))
+        await asyncio.sleep(0)
+        assert not budget.take_now([("weight", 1)])  # one lies there, but somebody waits for it
+        assert budget.take_now([("weight", 1)], urgent=True)
+        assert budget.take_now([("orders", 1)])
+        await waiting
+        assert budget.statistics()["takes"] == 4
+
+    run(main)

@@ -461,3 +461,20 @@ def test_an_amendment_carries_the_terms_that_stand() -> None:
         assert (amend.price, amend.size) == (D(98), None)
 
     run_virtual(main())
+
+
+def test_a_seat_that_was_lost_on_the_way_sends_nothing() -> None:
+    """The strategy was let in while it held its seat; what it awaited before the gate took that away."""
+
+    async def main() -> None:
+        rig = Rig()
+        unit = rig.unit(Idle)
+        await rig.start()
+        sent = await unit.strategy.sys.place_order(SYMBOL, "buy", "limit", "1", "99")
+        unit.seat.revoke("a person")
+        again = msgspec.structs.replace(sent, client_id="ctos0", price=D(98), state="pending")
+        order = await rig.desk.egress.place(unit.seat, again)
+        assert (order.state, order.reason, order.message) == ("denied", "fenced", "a person")
+        assert len(rig.venue.received) == 1
+
+    run_virtual(main())

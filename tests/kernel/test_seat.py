@@ -83,3 +83,17 @@ def test_refusals_over_a_long_time_are_no_flood() -> None:
     for turn in range(10 * FLOOD):
         made.denied(turn * SECOND // 50)
     made.demand()
+
+
+def test_what_is_older_than_the_window_is_forgotten_and_what_is_younger_never() -> None:
+    made = seat(duplicate_window_ms=100, order_rate=None)
+    for turn in range(1_000):
+        made.sent(order(price=D(turn)), turn * 200_000)  # 500 of them in each window
+        assert made.last_same_ns(order(price=D(max(0, turn - 499)))) == max(0, turn - 499) * 200_000
+    made.sent(order(price=D(-1)), SECOND)
+    for turn in range(1_100):
+        made.sent(order(price=D(-2)), 2 * SECOND + turn * SECOND)
+    assert made.last_same_ns(order(price=D(999))) == 999 * 200_000  # no more are held than there is room for
+    for turn in range(2_000):
+        made.sent(order(price=D(5_000 + turn)), 2_000 * SECOND + turn * SECOND)
+    assert made.last_same_ns(order(price=D(999))) < 0

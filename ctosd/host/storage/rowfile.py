@@ -68,6 +68,7 @@ class RowFile:
         except (OSError, sqlite3.Error) as error:
             self._connection.close()
             raise explain(error, path) from error
+        self._insert = self._connection.cursor().execute  # one cursor for all: making it is a tenth of a small commit
         self.wal_bytes = os.fstat(self.wal_fd).st_size
         self.checkpoints = 0
 
@@ -78,10 +79,10 @@ class RowFile:
     def insert(self, entries: list[Entry]) -> None:
         """Commit `entries`, as many as `batch_size` said. Raises `sqlite3.Error`; then none of them is written."""
         if len(entries) == 1:
-            self._connection.execute(_ONE, entries[0])
+            self._insert(_ONE, entries[0])
             self.wal_bytes += _PAGE + len(entries[0][5])
         else:
-            self._connection.execute(_MANY[len(entries)], list(chain.from_iterable(entries)))
+            self._insert(_MANY[len(entries)], list(chain.from_iterable(entries)))
             self.wal_bytes += _PAGE + sum([len(entry[5]) for entry in entries])
 
     def span(self, kinds: tuple[str, ...] | None, after: int, until: int) -> tuple[int, list[Entry]]:

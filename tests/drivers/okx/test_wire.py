@@ -310,3 +310,22 @@ def test_keepalives_and_the_reset_after_maintenance_keep_the_chain() -> None:
     assert verdicts == ["", "", "", "", ""]
     assert all(a != b for a, b in pairwise(ids))
     assert book.last_id == 4
+
+
+def test_the_touch_and_what_is_none() -> None:
+    """The short way for bbo-tbt leaves everything unusual to the common reader, and forgets with it."""
+    decoder = Decoder("okx", listing())
+    row = {"asks": [["63921.5", "790", "0", "42"]], "bids": [["63921.4", "421", "0", "28"]], "ts": "5", "seqId": 9}
+    usual = dump(push("bbo-tbt", row, **SWAP))
+    told = [decoder.decode(usual, 1) for _ in range(3)]
+    assert told[0] == told[1] == told[2]
+    assert told[0][1] == (Quote("okx", PERP, 63921.4, 4.21, 63921.5, 7.9, 5_000_000),)
+    for change in ({"bids": []}, {"asks": []}, {"bids": [["70000", "1", "0", "1"]]}):
+        assert list(decoder.decode(dump(push("bbo-tbt", row | change, **SWAP)), 1)[1]) == []
+    two = decoder.decode(dump(push("bbo-tbt", row | {"asks": [*row["asks"], ["63922", "1", "0", "1"]]}, **SWAP)), 1)
+    assert two == told[0]
+    assert (decoder.ignored, decoder.undecodable) == (3, 0)
+    assert list(decoder.decode(usual[:-9], 1)[1]) == []
+    assert decoder.undecodable == 1
+    decoder.forget()
+    assert decoder.decode(usual, 1) == told[0]
