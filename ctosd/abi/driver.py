@@ -248,6 +248,11 @@ class Driver(ABC):
         """Whether real money can move with the configuration that this driver has."""
         return not self.manifest.simulated
 
+    @property
+    def written(self) -> int | None:
+        """Places and amends that left, counted where their bytes leave; None for a driver that does not count."""
+        return None
+
     async def submit_batch(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         """Several commands of one account and kind, outcomes in their order. With `can_batch` in as few writes as can be."""
         return [await self.submit(command) for command in commands]

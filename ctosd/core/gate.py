@@ -50,7 +50,8 @@ class View(msgspec.Struct):
     mode_reason: str
     instrument: Instrument
     venue_up: bool
-    armed: bool  # whether the account may move money: always on paper and demo venues
+    unarmed: str  # why the account may not move money; empty on paper and demo venues
+    frozen: str  # why nothing new may be opened in the instrument: the venue closed a position by itself
     price: Decimal | None
     price_age_ns: int
     price_valid_ns: int  # a source that speaks once a minute is not stale after a second
@@ -103,9 +104,17 @@ def _venue(order: Order, view: View) -> Refusal | None:
 
 
 def _armed(order: Order, view: View) -> Refusal | None:
-    if view.armed or view.reducing:
+    if not view.unarmed or view.reducing:
         return None
-    return Refusal("unarmed", f"{order.account} is a live account that is not armed: only orders that reduce may leave")
+    return Refusal(
+        "unarmed", f"{view.unarmed}: only orders that reduce may leave; `ctosctl arm {order.account}` lifts it"
+    )
+
+
+def _frozen(order: Order, view: View) -> Refusal | None:
+    if not view.frozen or view.reducing:
+        return None
+    return Refusal("frozen", f"{view.frozen}; what was closed is not opened again until `ctosctl resume`")
 
 
 def _precision(order: Order, view: View) -> Refusal | None:
@@ -240,6 +249,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("halted", _halted),
     ("venue_down", _venue),
     ("unarmed", _armed),
+    ("frozen", _frozen),
     ("precision", _precision),
     ("minimum", _minimum),
     ("price", _price),
@@ -272,7 +282,7 @@ def explain(order: Order, view: View) -> list[tuple[str, Refusal | None]]:
     return [(name, rule(order, view)) for name, rule in CHECKS]
 
 
-AGAIN: tuple[Check, ...] = (_halted, _venue, _armed, _price, _unresolved)
+AGAIN: tuple[Check, ...] = (_halted, _venue, _armed, _frozen, _price, _unresolved)
 """What can change while an order waits for the venue's rate limit."""
 
 

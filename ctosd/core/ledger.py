@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 
-from ctosd.abi.errors import InvariantBroken
+from ctosd.abi.errors import CallerMistake, InvariantBroken
 from ctosd.abi.events import Fill, FundingPayment
 from ctosd.abi.instruments import Instrument
+from ctosd.core.forced import whole_of
 from ctosd.core.holding import (
     Holding,
     Sums,
@@ -95,6 +96,8 @@ class Ledger:
         write(part, trade, ours)
         write(whole.holding, trade, netted)
         whole.trades[fill.trade_id] = fill.time_ns
+        if last := whole_of(fill.trade_id):
+            whole.trades[last] = fill.time_ns  # all its parts are booked: the venue's own word on it is a repeat
         self._applied += 1
         return True
 
@@ -125,6 +128,29 @@ class Ledger:
             raise InvariantBroken(f"{where}: {why(error)}") from error
         whole.payments[payment.payment_id] = payment.time_ns
         return True
+
+    def transfer(self, account: str, symbol: str, source: str, target: str, size: Decimal) -> None:
+        """Move `size` (signed) of a sub-position to another strategy at what it cost; the account's own stays as it is.
+
+        Raises:
+            CallerMistake: `source` does not hold so much, or `target` holds the other side. Nothing was moved.
+        """
+        giver = self.position(account, source, symbol)
+        taker = self.position(account, target, symbol)
+        if not size or size * giver.size <= 0 or abs(size) > abs(giver.size):
+            raise CallerMistake(f"{source} holds {giver.size} {symbol} on {account}: {size} of it cannot be moved")
+        if size * taker.size < 0:
+            raise CallerMistake(f"{target} holds {taker.size} {symbol} on {account}, the other side: close that first")
+        parts = self._parts[account, symbol]
+        whole = self._wholes[account, symbol].holding
+        if target not in parts:
+            parts[target] = Holding(account=account, strategy=target, symbol=symbol, money=whole.money, base=whole.base)
+        taker = parts[target]
+        cost = _part_of(giver.cost, size, giver.size)
+        for part, sign in ((giver, -1), (taker, 1)):
+            part.size = sub(part.size, -sign * size)
+            part.cost = sub(part.cost, -sign * cost)
+            part.flow = sub(part.flow, sign * cost)
 
     def forget(self, before_ns: int) -> int:
         """Drop the ids of fills and payments older than `before_ns`; returns how many.

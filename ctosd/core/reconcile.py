@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
 from ctosd.abi.events import TERMINAL, Fill, OrderUpdate
 from ctosd.abi.orders import Order
-from ctosd.core.ids import is_ours
+
+ZERO = Decimal(0)
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -17,7 +20,7 @@ class Book(msgspec.Struct, frozen=True):
     fill: Fill
 
 
-class Adopt(msgspec.Struct, frozen=True):
+class Take(msgspec.Struct, frozen=True):
     """The venue knows our order in another state or with other terms."""
 
     update: OrderUpdate
@@ -29,36 +32,74 @@ class Ask(msgspec.Struct, frozen=True):
     order: Order
 
 
-class Orphan(msgspec.Struct, frozen=True):
-    """The venue has an open order that our journal does not know; `ours` when it carries our prefix."""
+class Adopt(msgspec.Struct, frozen=True):
+    """An open order with our prefix that our journal lost: power went before its last rows were on disk."""
 
     update: OrderUpdate
-    ours: bool
 
 
-Repair = Book | Adopt | Ask | Orphan
+class Foreign(msgspec.Struct, frozen=True):
+    """The venue has an open order that is not ours: a person's, another program's."""
+
+    update: OrderUpdate
 
 
-def diff(
-    ours: Iterable[Order], theirs: Sequence[OrderUpdate], fills: Iterable[Fill], booked: Callable[[Fill], bool]
-) -> list[Repair]:
-    """The repairs that bring our record to what the venue says, in the order in which to apply them: money first."""
-    repairs: list[Repair] = [Book(fill) for fill in sorted(fills, key=lambda each: each.time_ns) if not booked(fill)]
-    known = {order.client_id: order for order in ours}
-    open_there = {update.client_id for update in theirs}
+class Risen(msgspec.Struct, frozen=True):
+    """The venue has an order open that we hold for ended."""
+
+    update: OrderUpdate
+    order: Order
+
+
+Repair = Book | Take | Ask | Adopt | Foreign | Risen
+
+
+class Record(Protocol):
+    """What we believe, as far as a comparison asks."""
+
+    def order(self, client_id: str) -> Order | None: ...
+    def booked(self, fill: Fill) -> bool: ...
+    def adoptable(self, client_id: str) -> bool: ...
+
+
+def diff(ours: Iterable[Order], theirs: Sequence[OrderUpdate], fills: Iterable[Fill], record: Record) -> list[Repair]:
+    """The repairs that bring our record to what the venue says, in the order in which to apply them.
+
+    Orders that were lost come first, so that their fills find their owner; then money, then the rest. `ours` are the
+    open orders to be compared; those that are under way are left out by the caller.
+    """
+    adopted: list[Repair] = []
+    rest: list[Repair] = []
+    compared = {order.client_id: order for order in ours}
     for update in theirs:
-        order = known.get(update.client_id)
-        if order is None:
-            repairs.append(Orphan(update, is_ours(update.client_id)))
-        elif _differs(order, update):
-            repairs.append(Adopt(update))
-    repairs += [Ask(order) for order in known.values() if order.is_open and order.client_id not in open_there]
-    return repairs
+        order = compared.get(update.client_id)
+        known = record.order(update.client_id)
+        if order is not None:
+            rest += [Take(update)] if _differs(order, update) else []
+        elif known is not None:
+            rest += [] if known.is_open else [Risen(update, known)]
+        elif record.adoptable(update.client_id):
+            adopted.append(Adopt(update))
+        else:
+            rest.append(Foreign(update))
+    booked: list[Repair] = [
+        Book(fill) for fill in sorted(fills, key=lambda each: each.time_ns) if not record.booked(fill)
+    ]
+    open_there = {update.client_id for update in theirs}
+    rest += [Ask(order) for order in compared.values() if order.is_open and order.client_id not in open_there]
+    return adopted + booked + rest
+
+
+def drifts(ours: Mapping[str, Decimal], theirs: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """symbol -> by how much the venue's net position differs from ours; symbols without a difference are left out."""
+    found = {symbol: theirs.get(symbol, ZERO) - ours.get(symbol, ZERO) for symbol in {*ours, *theirs}}
+    return {symbol: size for symbol, size in sorted(found.items()) if size}
 
 
 def _differs(order: Order, update: OrderUpdate) -> bool:
+    state = "partially_filled" if update.state == "open" and order.filled else update.state
     return (order.state, order.price, order.size, order.venue_id) != (
-        update.state,
+        state,
         update.price,
         update.size,
         update.venue_id,

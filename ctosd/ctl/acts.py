@@ -64,6 +64,42 @@ def flatten(daemon: Daemon, args: Namespace) -> int:
     return FAILED if result.get("remaining") else DONE
 
 
+_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def span(text: str) -> float:
+    """``8h``, ``90m``, ``2d`` or ``45s`` in seconds. Raises `ValueError`."""
+    return float(text[:-1]) * _UNITS_S.get(text[-1:], 0) if text[-1:] in _UNITS_S else float(text)
+
+
+def arm(daemon: Daemon, args: Namespace) -> int:
+    """Let real money move, within a loss and a time."""
+    try:
+        seconds = span(args.time)
+    except ValueError:
+        raise Failure(NOT_FOUND, f"{args.time!r} is not a time such as 8h, 90m or 2d") from None
+    result = daemon.post("/v1/arm", account=args.account, max_loss=args.max_loss, seconds=seconds)
+    said = f"{args.account} is armed for {args.time}: it may lose {args.max_loss} of quote money"
+    print(json.dumps(result, indent=2, ensure_ascii=False) if args.json else said)
+    return DONE
+
+
+def disarm(daemon: Daemon, args: Namespace) -> int:
+    result = daemon.post("/v1/disarm", account=args.account)
+    said = f"{args.account} is disarmed: only orders that reduce may leave"
+    print(json.dumps(result, indent=2, ensure_ascii=False) if args.json else said)
+    return DONE
+
+
+def adopt(daemon: Daemon, args: Namespace) -> int:
+    """Give a strategy what is nobody's."""
+    given = {"strategy": args.strategy, "account": args.account, "what": args.what, "size": args.size}
+    result = daemon.post("/v1/adopt", **given)
+    said = f"{args.strategy} has {args.what} on {args.account} now"
+    print(json.dumps(result, indent=2, ensure_ascii=False) if args.json else said)
+    return DONE
+
+
 def _sure(question: str) -> bool:
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

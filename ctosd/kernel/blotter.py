@@ -20,9 +20,12 @@ from ctosd.abi.events import TERMINAL, Balance, Fill, FundingPayment, OrderUpdat
 from ctosd.abi.instruments import Instrument
 from ctosd.abi.orders import Order
 from ctosd.core import lifecycle
+from ctosd.core.forced import is_forced, split
 from ctosd.core.gate import Refusal
+from ctosd.core.ids import owner_of
 from ctosd.core.ledger import EXTERNAL, Ledger
 from ctosd.kernel.bus import Bus
+from ctosd.kernel.outside import Outside
 from ctosd.kernel.ports import Journal
 
 ZERO = Decimal(0)
@@ -80,6 +83,8 @@ class Blotter:
         self.recent: deque[tuple[str, Fill]] = deque(maxlen=FILLS_KEPT)
         self.last_fill_ns: dict[str, int] = {}
         self.owners: set[str] = set()
+        self.outside = Outside()
+        self.on_forced: Callable[[Fill], None] = lambda fill: None
         self.missed: dict[str, list[Own]] = {}
         self.balances: dict[tuple[str, str], Balance] = {}
         self.digest = hashlib.sha256()
@@ -108,20 +113,40 @@ class Blotter:
     def on_fill(self, fill: Fill) -> bool:
         """Book a fill once, whoever's it is. False when it was known."""
         order = self.orders.get(fill.client_id) if fill.client_id else None
-        strategy = order.strategy if order is not None else EXTERNAL
         instrument = self._lookup(fill.account, fill.symbol)
         if instrument is None:
             self._log.error("fill_without_instrument", account=fill.account, symbol=fill.symbol, trade_id=fill.trade_id)
             return False
+        if order is not None:
+            return self._book(fill, order.strategy, order, instrument)
+        if not is_forced(fill):
+            return self._book(fill, self.owner(fill.client_id), None, instrument)
+        if self.ledger.knows(fill.account, fill.symbol, fill.trade_id):
+            return False
+        self._log.error("liquidation", account=fill.account, symbol=fill.symbol, side=fill.side, size=str(fill.size),
+                        price=str(fill.price), cause=fill.cause)  # fmt: skip
+        held = {h.strategy: h.size for h in self.ledger.holdings(account=fill.account) if h.symbol == fill.symbol}
+        held.pop(EXTERNAL, None)
+        for strategy, part in split(fill, held, instrument.lot, EXTERNAL):
+            self._book(part, strategy, None, instrument)
+        self.on_forced(fill)
+        return True
+
+    def owner(self, client_id: str) -> str:
+        """Whose an order is that we have no record of, by its id alone."""
+        return owner_of(client_id, self.owners) or EXTERNAL
+
+    def _book(self, fill: Fill, strategy: str, order: Order | None, instrument: Instrument) -> bool:
         if not self.ledger.apply(fill, strategy, instrument):
             return False
         seq = self.record("fill", strategy, fill)
         self.counts["fills"] += 1
         self.note(strategy, fill)
         if order is None:
-            self.counts["external"] += 1
+            self.counts["external"] += strategy == EXTERNAL
             self._log.warning("external_fill", account=fill.account, symbol=fill.symbol, side=fill.side, size=str(fill.size),
-                              price=str(fill.price), cause=fill.cause or "not ours")  # fmt: skip
+                              price=str(fill.price), cause=fill.cause or "not ours", strategy=strategy)  # fmt: skip
+            self.tell(strategy, Own(seq, fill))
             return True
         violation = lifecycle.on_fill(order, fill)
         if violation:
@@ -144,8 +169,9 @@ class Blotter:
         """The venue's word on an order."""
         order = self.orders.get(update.client_id)
         if order is None:
-            if update.state not in TERMINAL:
+            if self.outside.see(update):
                 self.counts["external"] += 1
+                self.journal.append("external", update.account, self._encode(update), self._clock.now_ns())
                 self._log.warning(
                     "external_order", account=update.account, symbol=update.symbol, client_id=update.client_id
                 )
@@ -210,6 +236,41 @@ class Blotter:
         if order.state in TERMINAL:
             self._close(order)
         self._tell(order, seq, order)
+
+    def adopt(self, update: OrderUpdate, strategy: str = "") -> Order:
+        """Make an order of the venue ours: one that the journal lost, or one that a person gives to a strategy."""
+        order = Order(
+            client_id=update.client_id,
+            strategy=strategy or self.owner(update.client_id),
+            account=update.account,
+            symbol=update.symbol,
+            side=update.side,
+            type=update.type,
+            size=update.size,
+            price=update.price,
+            reduce_only=update.reduce_only,
+            state="open",
+            venue_id=update.venue_id,
+            tag="adopted",
+            created_ns=update.time_ns,
+            updated_ns=update.time_ns,
+        )
+        self.outside.remove(update)
+        self.register(order)
+        seq = self.record("intent", order.strategy, {"act": "adopt", "order": order})
+        self._log.warning("order_adopted", strategy=order.strategy, account=order.account, symbol=order.symbol,
+                          client_id=order.client_id)  # fmt: skip
+        self._tell(order, seq, order)
+        return order
+
+    def transfer(self, account: str, symbol: str, source: str, target: str, size: Decimal) -> None:
+        """Move a part of a position from one strategy to another. Raises `CallerMistake`."""
+        self.ledger.transfer(account, symbol, source, target, size)
+        body = {"account": account, "symbol": symbol, "source": source, "target": target, "size": size}
+        self.record("transfer", target, body)
+        self._log.warning(
+            "position_moved", account=account, symbol=symbol, size=str(size), source=source, strategy=target
+        )
 
     def restore(self, order: Order) -> None:
         """An order that the journal tells of."""

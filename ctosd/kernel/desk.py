@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
+
 from ctosd.abi.clock import Clock
 from ctosd.abi.driver import Driver, Log
 from ctosd.abi.errors import CallerMistake, NotReady
-from ctosd.abi.events import TERMINAL
+from ctosd.abi.events import TERMINAL, Fill
 from ctosd.abi.instruments import Instrument, Side
 from ctosd.abi.orders import Order
-from ctosd.core.gate import Limits
+from ctosd.core.gate import Limits, Mode
 from ctosd.core.ids import ClientIds
 from ctosd.kernel.blotter import Blotter
 from ctosd.kernel.bus import Bus
@@ -134,7 +136,7 @@ class Desk:
         """A market order that has not been sent, under a fresh client id unless one is given."""
         now_ns = self.clock.now_ns()
         return Order(
-            client_id=client_id or self.ids.mint(),
+            client_id=client_id or self.ids.mint(seat.tag),
             strategy=seat.name,
             account=account,
             symbol=symbol,
@@ -165,3 +167,19 @@ class Desk:
         end_ns = self.clock.now_ns() + int(within_s * SECOND)
         while self.blotter.open_orders(seat.name) and self.clock.now_ns() < end_ns:
             await self.clock.sleep(0.02)
+
+
+def freeze(desk: Desk, fill: Fill) -> None:
+    """The venue closed a position by itself: what it took away is not traded back until a person says so."""
+    reason = f"{fill.symbol} was reduced by the venue ({fill.cause})"
+    desk.switch.freeze(fill.account, fill.symbol, reason)
+    body = msgspec.json.encode({"account": fill.account, "symbol": fill.symbol, "reason": reason})
+    desk.blotter.journal.append("freeze", fill.account, body, desk.clock.now_ns())
+
+
+def set_mode(desk: Desk, mode: Mode, reason: str, by: str) -> None:
+    """Turn the kill switch, here and in the journal."""
+    desk.switch.set(mode, reason, by)
+    body = msgspec.json.encode({"mode": mode, "reason": reason, "by": by})
+    desk.blotter.journal.commit_now(desk.blotter.journal.append("mode", mode, body, desk.clock.now_ns()))
+    desk.log.warning("mode", mode=mode, reason=reason, by=by)

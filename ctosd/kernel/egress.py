@@ -6,7 +6,7 @@ Nothing here repeats a place or an amend. An outcome that cannot be read is `unk
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,18 +14,18 @@ import msgspec
 
 from ctosd.abi.clock import Clock
 from ctosd.abi.commands import Accepted, Amend, Cancel, Command, Outcome, Place, Rejected, Unknown
-from ctosd.abi.driver import Driver, Log
+from ctosd.abi.driver import Log
 from ctosd.abi.errors import CtosError, NotReady
 from ctosd.abi.orders import Order
 from ctosd.core import gate
 from ctosd.core.gate import Limits, Refusal, View
-from ctosd.core.ledger import pnl
-from ctosd.core.lifecycle import exposure
+from ctosd.kernel.arming import Arming
 from ctosd.kernel.blotter import Blotter
-from ctosd.kernel.budget import SharedBudget
 from ctosd.kernel.clock import SECOND
+from ctosd.kernel.line import Line
 from ctosd.kernel.market import Market
 from ctosd.kernel.seat import Seat
+from ctosd.kernel.sight import Sight
 from ctosd.kernel.switch import Switch
 from ctosd.kernel.tasks import Tasks, resume
 
@@ -34,32 +34,6 @@ DEADLINE_NS = 5 * SECOND
 
 ZERO = Decimal(0)
 MILLISECOND = 1_000_000
-
-
-class Line:
-    """The way to one venue: its driver, its buckets, and the count of what left."""
-
-    def __init__(self, driver: Driver, budget: SharedBudget) -> None:
-        self.driver = driver
-        self.budget = budget
-        budget.declare(driver.manifest.limits)
-        self.up = False
-        self.armed = not driver.live
-        self.reason = "starting"
-        self.intents = 0
-        self.writes = 0
-        self.waiting = 0
-        self.unknown = 0
-
-    def statistics(self) -> Mapping[str, Any]:
-        return {
-            "up": self.up,
-            "armed": self.armed,
-            "intents": self.intents,
-            "writes": self.writes,
-            "waiting": self.waiting,
-            "unknown": self.unknown,
-        }
 
 
 class Egress:
@@ -77,7 +51,11 @@ class Egress:
         self._house = house
         self._log = log
         self.lines: dict[str, Line] = {}
+        self.arming = Arming(blotter, market, clock, log)
+        self.sight = Sight(clock, market, blotter, switch, self.arming, house, self.lines)
+        self.flying: dict[str, int] = {}  # client id -> commands that have left and are not answered
         self.on_unknown: Callable[[Order], None] = lambda order: None
+        self.on_decision: Callable[[Order, View, Refusal | None], None] = lambda order, view, refusal: None
 
     def line(self, account: str) -> Line:
         return self.lines[account.partition("/")[0]]
@@ -87,8 +65,10 @@ class Egress:
     async def place(self, seat: Seat, order: Order, privileged: bool = False) -> Order:
         """Send one order; what became of it stands in `order.state` and `order.reason`."""
         now_ns = self._clock.now_ns()
-        view = self.view(seat, order, privileged)
-        refusal = gate.check(order, view) or _unable(self.line(order.account), order)
+        view = self.sight.view(seat, order, privileged)
+        refusal = gate.check(order, view)
+        self.on_decision(order, view, refusal)
+        refusal = refusal or _unable(self.line(order.account), order)
         if refusal is not None:
             return self._deny(seat, order, refusal, privileged)
         seat.sent(order, now_ns)
@@ -106,56 +86,6 @@ class Egress:
             command = _place(order, sent_ns, line.driver.manifest.expiry_ms)
         await self._send(line, command, lambda outcome: self._conclude_place(order, outcome))
         return order
-
-    def view(self, seat: Seat, order: Order, privileged: bool = False) -> View:
-        """What the gate sees for this order now. The order itself is not counted among the open ones."""
-        now_ns = self._clock.now_ns()
-        venue, _, _ = order.account.partition("/")
-        instrument = self._market.instrument(venue, order.symbol)
-        if instrument is None:
-            raise CtosError(f"{order.symbol} is not listed at {venue}")
-        latest = self._market.latest(venue, order.symbol)
-        ledger = self._blotter.ledger
-        own = ledger.position(order.account, seat.name, order.symbol)
-        buying = selling = all_buying = all_selling = ZERO
-        unresolved = ""
-        if others := self._blotter.open_on(order.account, order.symbol):
-            buying, selling, all_buying, all_selling, unresolved = _exposures(seat, order, others)
-        price = self._market.mark(venue, order.symbol)
-        line = self.lines[venue]
-        return View(
-            now_ns=now_ns,
-            mode=self._switch.mode,
-            mode_reason=self._switch.reason,
-            instrument=instrument,
-            venue_up=line.up,
-            armed=line.armed,
-            price=price,
-            price_age_ns=now_ns - latest.at_ns,
-            price_valid_ns=latest.valid_ns,
-            position=own.size,
-            account_position=ledger.total(order.account, order.symbol).size,
-            buying=buying,
-            selling=selling,
-            account_buying=all_buying,
-            account_selling=all_selling,
-            open_orders=self._blotter.count_open(seat.name),
-            unresolved=unresolved,
-            pnl=self.pnl(seat.name) if seat.limits.max_loss is not None else ZERO,
-            tokens=seat.rate.tokens(now_ns),
-            last_same_ns=seat.last_same_ns(order),
-            limits=seat.limits,
-            house=self._house,
-            privileged=privileged,
-        )
-
-    def pnl(self, strategy: str) -> Decimal:
-        """Everything the strategy has gained or lost since it was first started, open positions at their marks."""
-        total = ZERO
-        for holding in self._blotter.ledger.holdings(strategy):
-            mark = self._market.mark(holding.account.partition("/")[0], holding.symbol)
-            total += pnl(holding, mark if mark is not None else holding.entry)
-        return total
 
     def _deny(self, seat: Seat, order: Order, refusal: Refusal, privileged: bool) -> Order:
         self._blotter.deny(order, refusal)
@@ -193,7 +123,7 @@ class Egress:
         if isinstance(command, Cancel):
             return None
         refusal = None if privileged else _fenced(seat)
-        return refusal or gate.check_again(order, self.view(seat, order, privileged))
+        return refusal or gate.check_again(order, self.sight.view(seat, order, privileged))
 
     async def _intend(self, seat: Seat, line: Line, act: str, body: Any) -> Refusal | None:
         """Make the intent durable. A refusal means that nothing may be sent."""
@@ -221,6 +151,8 @@ class Egress:
     async def _send(self, line: Line, command: Command, conclude: Callable[[Outcome], None]) -> None:
         """Exactly one write. It goes on to its outcome and its conclusion even when the strategy that wanted it is cancelled."""
         line.writes += 1
+        line.meant += not isinstance(command, Cancel)
+        self.flying[command.client_id] = self.flying.get(command.client_id, 0) + 1
         coro = self._submit(line, command, conclude)
         # The bytes leave here and now, without a turn of the loop; what has to wait for the answer gets a task of its own.
         try:
@@ -235,9 +167,20 @@ class Egress:
         except Exception as error:
             self._log.error("driver_raised", venue=line.driver.venue, client_id=command.client_id, reason=repr(error))
             outcome = Unknown(client_id=command.client_id, message=f"the driver raised {error!r}")
+        finally:
+            self._land(command.client_id)
         if isinstance(outcome, Unknown):
             line.unknown += 1
         conclude(outcome)
+
+    def _land(self, client_id: str) -> None:
+        self.flying[client_id] -= 1
+        if not self.flying[client_id]:
+            del self.flying[client_id]
+
+    def is_flying(self, order: Order) -> bool:
+        """Whether a command on the order has left and is not answered yet."""
+        return order.client_id in self.flying
 
     # -- outcomes: plain functions, so that a cancelled strategy cannot stop halfway through one --------------------------------
 
@@ -286,7 +229,9 @@ class Egress:
             order.reason, order.message = "unsupported", f"{line.driver.venue} cannot amend: cancel, then place"
             return order
         wanted = msgspec.structs.replace(order, price=price or order.price, size=size or order.size)
-        refusal = gate.check(wanted, self.view(seat, wanted))
+        view = self.sight.view(seat, wanted)
+        refusal = gate.check(wanted, view)
+        self.on_decision(wanted, view, refusal)
         command = Amend(account=order.account, client_id=order.client_id, venue_id=order.venue_id, symbol=order.symbol,
                         price=price, size=size, side=order.side, old_price=order.price, old_size=order.size,
                         expires_ns=now_ns + line.driver.manifest.expiry_ms * 1_000_000)  # fmt: skip
@@ -355,23 +300,6 @@ def _unable(line: Line, order: Order) -> Refusal | None:
 
 def _fenced(seat: Seat) -> Refusal | None:
     return Refusal("fenced", seat.fence) if seat.fence else None
-
-
-def _exposures(seat: Seat, order: Order, others: Collection[Order]) -> tuple[Decimal, Decimal, Decimal, Decimal, str]:
-    """What open orders on the instrument may still buy and sell: the strategy's and everybody's, and an unknown one."""
-    own = {"buy": ZERO, "sell": ZERO}
-    everybody = {"buy": ZERO, "sell": ZERO}
-    unresolved = ""
-    for other in others:
-        if other.client_id == order.client_id:
-            continue
-        rest = exposure(other)
-        everybody[other.side] += rest
-        if other.strategy == seat.name:
-            own[other.side] += rest
-        if other.state == "unknown":
-            unresolved = other.client_id
-    return own["buy"], own["sell"], everybody["buy"], everybody["sell"], unresolved
 
 
 def _place(order: Order, now_ns: int, expiry_ms: int) -> Place:

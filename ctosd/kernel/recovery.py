@@ -1,80 +1,40 @@
-"""Recovery: the journal folded to orders and money, then compared with each venue; and unknown outcomes, resolved.
+"""Recovery: our record compared with each venue and repaired; and unknown outcomes, resolved.
 
-Start and crash recovery are one path. Strategies of a venue start only after it.
+Start and crash recovery are one path: the journal is folded (`kernel.fold`), then the venue is asked. Strategies of a
+venue start only after it. The same comparison goes on for as long as the daemon runs (`kernel.auditor`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
-import msgspec
-
-from ctosd.abi.commands import Amend
-from ctosd.abi.driver import Log
-from ctosd.abi.errors import InvariantBroken, NotReady
-from ctosd.abi.events import TERMINAL, Fill, FundingPayment, OrderUpdate
+from ctosd.abi.driver import Driver, Log
+from ctosd.abi.errors import NotReady
+from ctosd.abi.events import TERMINAL, Fill, OrderUpdate, Position
 from ctosd.abi.orders import Order
-from ctosd.core import lifecycle
-from ctosd.core.reconcile import Adopt, Book, Orphan, Repair, diff, is_proved_absent
-from ctosd.kernel.blotter import Own
+from ctosd.core.ids import parse
+from ctosd.core.ledger import EXTERNAL
+from ctosd.core.reconcile import Adopt, Ask, Book, Foreign, Repair, Risen, Take, diff, drifts, is_proved_absent
 from ctosd.kernel.clock import SECOND
 from ctosd.kernel.desk import Desk
-from ctosd.kernel.ports import Journal, Row
 
-KINDS = ("intent", "outcome", "order", "fill", "funding")
 OVERLAP_NS = 60 * SECOND
 """How far before our last fill the venue is asked again: two clocks never quite agree."""
 
+SETTLE_NS = 5 * SECOND
+"""What changed within this time is still moving: a comparison leaves it to its stream."""
+
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-
-
-class _Intent(msgspec.Struct):
-    act: str
-    order: msgspec.Raw
-
-
-class _Outcome(msgspec.Struct):
-    act: str
-    client_id: str
-    outcome: str
-    venue_id: str = ""
-    reason: str = ""
-    message: str = ""
-
-
-class _State(msgspec.Struct):
-    cursor: int
-    state: msgspec.Raw
-
-
-class Saved(msgspec.Struct, frozen=True):
-    """What a strategy left behind: its place among its own events, and its state as JSON."""
-
-    cursor: int
-    state: bytes
-
-
-class Fold:
-    """The journal of all venues, read once at boot."""
-
-    def __init__(self, journal: Journal) -> None:
-        self.rows = list(journal.rows(KINDS))
-        self.states: dict[str, Saved] = {}
-        for row in journal.rows(("state",)):
-            kept = msgspec.json.decode(row.body, type=_State)
-            self.states[row.key] = Saved(kept.cursor, bytes(kept.state))
-        self.mode: Mapping[str, Any] = {}
-        for row in journal.rows(("mode",)):
-            self.mode = msgspec.json.decode(row.body)
-
-    def cursor(self, strategy: str) -> int:
-        saved = self.states.get(strategy)
-        return saved.cursor if saved is not None else 0
+PATIENCE = 20
+"""How many times an ended order's missing fills are asked for before the rest is left to the comparison of positions."""
+TWICE_S = 2.0
+"""A position that differs is looked at again after this, before anybody believes it."""
 
 
 class Recovery:
-    """Brings the blotter to the truth: once per venue at boot, and order by order whenever an outcome is unknown."""
+    """Brings the blotter to the truth: at boot, for ever after, and order by order whenever an outcome is unknown."""
 
     def __init__(self, desk: Desk, log: Log) -> None:
         self._desk = desk
@@ -83,130 +43,163 @@ class Recovery:
         self._asking: set[str] = set()
         self.repairs = 0
         self.resolved = 0
-
-    # -- the fold ----------------------------------------------------------------------------------------------------------
-
-    def replay(self, fold: Fold, venue: str) -> None:
-        """Apply the journal's rows that concern one venue. Its instruments must be known."""
-        orders: dict[str, Order] = {}
-        amends: dict[str, Amend] = {}
-        steps = {"intent": self._intent, "outcome": self._outcome, "order": self._update}
-        for row in fold.rows:
-            if row.kind in steps:
-                order = steps[row.kind](row, venue, orders, amends)
-                if order is not None and row.kind == "order":
-                    self._remember(fold, row, order.strategy, order)
-            elif row.kind == "fill":
-                self._fill(fold, row, venue, orders)
-            else:
-                self._funding(fold, row, venue)
-        for order in orders.values():
-            self._blotter.restore(order)
-        faults = self._blotter.ledger.check()
-        if faults:
-            raise InvariantBroken(f"the journal's fills do not add up: {'; '.join(faults[:3])}")
-
-    def _intent(self, row: Row, venue: str, orders: dict[str, Order], amends: dict[str, Amend]) -> Order | None:
-        intent = msgspec.json.decode(row.body, type=_Intent)
-        if intent.act == "place":
-            order = msgspec.json.decode(intent.order, type=Order)
-            if order.account.partition("/")[0] == venue:
-                orders[order.client_id] = order
-                return order
-        elif intent.act == "amend":
-            amend = msgspec.json.decode(intent.order, type=Amend)
-            amends[amend.client_id] = amend
-        return None
-
-    def _outcome(self, row: Row, venue: str, orders: dict[str, Order], amends: dict[str, Amend]) -> Order | None:
-        outcome = msgspec.json.decode(row.body, type=_Outcome)
-        order = orders.get(outcome.client_id)
-        if order is None or not order.is_open:
-            return None
-        if outcome.act == "place":
-            states = {"accepted": "open", "rejected": "rejected", "unknown": "unknown", "never_sent": "never_sent"}
-            new = states[outcome.outcome]
-            if lifecycle.may(order.state, new) and not (new == "open" and order.filled):  # type: ignore[arg-type]
-                order.state = new  # type: ignore[assignment]
-            order.venue_id = outcome.venue_id or order.venue_id
-            order.reason, order.message = outcome.reason, outcome.message
-        elif outcome.outcome == "unknown":
-            order.state = "unknown"
-        elif outcome.act == "amend" and outcome.outcome == "accepted" and (amend := amends.get(outcome.client_id)):
-            order.price = amend.price or order.price
-            order.size = amend.size or order.size
-        return order
-
-    def _update(self, row: Row, venue: str, orders: dict[str, Order], amends: dict[str, Amend]) -> Order | None:
-        update = msgspec.json.decode(row.body, type=OrderUpdate)
-        order = orders.get(update.client_id)
-        if order is not None:
-            lifecycle.on_update(order, update)
-        return order
-
-    def _fill(self, fold: Fold, row: Row, venue: str, orders: dict[str, Order]) -> None:
-        fill = msgspec.json.decode(row.body, type=Fill)
-        if fill.account.partition("/")[0] != venue:
-            return
-        instrument = self._desk.instrument(fill.account, fill.symbol)
-        if not self._blotter.ledger.apply(fill, row.key, instrument):
-            return
-        self._blotter.note(row.key, fill)
-        order = orders.get(fill.client_id)
-        if order is not None:
-            lifecycle.on_fill(order, fill)
-            self._remember(fold, row, order.strategy, fill)
-            if order.state == "filled":
-                self._remember(fold, row, order.strategy, order)
-
-    def _funding(self, fold: Fold, row: Row, venue: str) -> None:
-        payment = msgspec.json.decode(row.body, type=FundingPayment)
-        if payment.account.partition("/")[0] == venue:
-            self._blotter.ledger.apply_funding(payment, self._desk.instrument(payment.account, payment.symbol))
-
-    def _remember(self, fold: Fold, row: Row, strategy: str, event: Order | Fill) -> None:
-        """What came after a strategy's last saved state waits for its start."""
-        if strategy in self._blotter.owners and row.seq > fold.cursor(strategy):
-            self._blotter.missed.setdefault(strategy, []).append(Own(row.seq, event))
+        self.adopted = 0
+        self.drift: dict[str, Decimal] = {}
 
     # -- the venue's word ------------------------------------------------------------------------------------------------------
 
-    async def reconcile(self, venue: str, accounts: tuple[str, ...]) -> int:
-        """Compare with the venue and repair; returns how many repairs that took. Raises `NotReady`."""
-        driver = self._desk.egress.lines[venue].driver
+    async def reconcile(self, venue: str, accounts: tuple[str, ...], boot: bool = True) -> int:
+        """Compare everything with the venue and repair; returns how many repairs that took. Raises `NotReady`.
+
+        With `boot` nothing of this venue is under way, and orders of earlier boots that the journal lost are adopted.
+        """
         count = 0
         for account in accounts:
-            ours = self._blotter.open_orders(account=account)
-            theirs = await driver.fetch_open_orders(account)
-            fills = await driver.fetch_fills(account, self._since_ns(account, ours))
-            repairs = diff(ours, theirs, fills, self._booked)
-            for repair in repairs:
-                count += await self._apply(repair)
+            count += await self.compare_orders(account, boot=boot, fills=True)
+            count += await self.compare_positions(account)
+        return count
+
+    async def compare_orders(self, account: str, *, boot: bool = False, fills: bool = False) -> int:
+        """The open orders of one account, with `fills` also what was filled since the last one that we know."""
+        driver = self._desk.driver_of(account)
+        asked_ns = self._desk.clock.now_ns()
+        theirs = await driver.fetch_open_orders(account)
+        calm_ns = asked_ns if boot else asked_ns - SETTLE_NS
+        ours = [order for order in self._blotter.open_orders(account=account) if boot or self._rests(order, calm_ns)]
+        behind = any(self._lacks(update) for update in theirs)
+        unheard, ended = await self._unheard(driver, account, ours, boot) if fills or behind else ([], [])
+        repairs = [*diff(ours, theirs, unheard, _Known(self, boot)), *map(Take, ended)]
+        count = 0
+        for repair in repairs:
+            count += await self._apply(repair, calm_ns)
+        self._blotter.outside.keep(account, {update.venue_id or update.client_id for update in theirs})
         self.repairs += count
         return count
 
-    def _booked(self, fill: Fill) -> bool:
+    def _rests(self, order: Order, calm_ns: int) -> bool:
+        """Whether nothing moves about an order, so that the venue's listing should tell of it what we know."""
+        return order.updated_ns < calm_ns and order.state != "pending" and not self._desk.egress.is_flying(order)
+
+    def _lacks(self, update: OrderUpdate) -> bool:
+        order = self._blotter.orders.get(update.client_id)
+        return order is not None and update.filled > order.filled
+
+    async def _unheard(
+        self, driver: Driver, account: str, ours: list[Order], boot: bool
+    ) -> tuple[list[Fill], list[OrderUpdate]]:
+        """Fills that we have not booked. Orders of theirs that our journal lost are adopted first; how they ended is told."""
+        ended: list[OrderUpdate] = []
+        fills = await driver.fetch_fills(account, self._since_ns(account, ours))
+        unheard = [fill for fill in fills if not self.booked(fill)]
+        for fill in unheard:
+            if self.adoptable(fill.client_id, boot) and fill.client_id not in self._blotter.orders:
+                found = await driver.fetch_order(account, fill.symbol, fill.client_id)
+                if found is not None:
+                    self._adopt(found)
+                    ended += [found] if found.state in TERMINAL else []
+        return unheard, ended
+
+    def booked(self, fill: Fill) -> bool:
         return self._blotter.ledger.knows(fill.account, fill.symbol, fill.trade_id)
+
+    def adoptable(self, client_id: str, boot: bool) -> bool:
+        """Whether an id that we do not know is that of a boot of ours before this one, and this is the time to look."""
+        read = parse(client_id)
+        return boot and read is not None and read[0] < self._desk.ids.epoch
 
     def _since_ns(self, account: str, ours: list[Order]) -> int:
         last = self._blotter.last_fill_ns.get(account, 0)
         oldest = min((order.created_ns for order in ours), default=last)
         return max(0, min(last, oldest) - OVERLAP_NS)
 
-    async def _apply(self, repair: Repair) -> int:
+    async def _apply(self, repair: Repair, calm_ns: int) -> int:
         if isinstance(repair, Book):
-            self._log.info(
-                "repair_fill", account=repair.fill.account, symbol=repair.fill.symbol, client_id=repair.fill.client_id
-            )
-            return int(self._blotter.on_fill(repair.fill))
-        if isinstance(repair, Adopt):
+            fill = repair.fill
+            self._log.info("repair_fill", account=fill.account, symbol=fill.symbol, client_id=fill.client_id)
+            return int(self._blotter.on_fill(fill))
+        if isinstance(repair, Take):
             self._blotter.on_update(repair.update)
             return 1
-        if isinstance(repair, Orphan):
+        if isinstance(repair, Adopt):
+            self._adopt(repair.update)
+            return 1
+        if isinstance(repair, Foreign):
             self._blotter.on_update(repair.update)
             return 0
+        if isinstance(repair, Risen):
+            return self._risen(repair, calm_ns)
+        return int(await self._missing(repair))
+
+    async def _missing(self, repair: Ask) -> bool:
+        if repair.order.state == "unknown" and repair.order.client_id in self._asking:
+            return False  # it is being resolved already
         await self.ask(repair.order)
-        return 1
+        return True
+
+    def _adopt(self, update: OrderUpdate) -> None:
+        self.adopted += 1
+        self._blotter.adopt(update)
+
+    def _risen(self, repair: Risen, calm_ns: int) -> int:
+        """An order that ended here is open there. Its exposure counts from now on; a person must look."""
+        if repair.order.updated_ns >= calm_ns:
+            return 0  # it has just ended: the listing is older
+        if self._blotter.outside.see(repair.update):
+            self._log.error("order_risen", account=repair.update.account, symbol=repair.update.symbol,
+                            client_id=repair.update.client_id, state=repair.order.state)  # fmt: skip
+        return 0
+
+    # -- positions -------------------------------------------------------------------------------------------------------------
+
+    async def compare_positions(self, account: str) -> int:
+        """Net positions: what differs twice, with nothing moving between, is somebody else's and booked as such."""
+        driver = self._desk.driver_of(account)
+        first = self._drifts(account, await driver.fetch_positions(account))
+        if first:
+            before = self._stirred(account)
+            await self._desk.clock.sleep(TWICE_S)
+            await self.compare_orders(account, fills=True)
+            theirs = await driver.fetch_positions(account)
+            second = self._drifts(account, theirs)
+            if self._stirred(account) != before:
+                first = {}  # fills explain it, or it moves too fast to tell: the next look will see
+            for position in theirs_of(theirs, second, account):
+                if first.get(position.symbol) == second[position.symbol]:
+                    self._take_position(account, position, second[position.symbol])
+                    self.repairs += 1
+            first = self._drifts(account, theirs)
+        self.drift = {key: size for key, size in self.drift.items() if not key.startswith(f"{account} ")}
+        self.drift |= {f"{account} {symbol}": size for symbol, size in first.items()}
+        return 0
+
+    def _stirred(self, account: str) -> tuple[int, bool]:
+        """Changes with every fill of an account, and while a command of it is under way."""
+        fills = sum(holding.fills for holding in self._blotter.ledger.totals(account))
+        return fills, any(self._desk.egress.is_flying(order) for order in self._blotter.open_orders(account=account))
+
+    def _drifts(self, account: str, theirs: Sequence[Position]) -> dict[str, Decimal]:
+        ours = {
+            holding.symbol: holding.size
+            for holding in self._blotter.ledger.totals(account)
+            if not holding.base  # what a spot account owns is not all from its trades
+        }
+        there = {position.symbol: position.size for position in theirs if self._is_listed(account, position.symbol)}
+        return drifts(ours, there)
+
+    def _is_listed(self, account: str, symbol: str) -> bool:
+        return self._desk.market.instrument(account.partition("/")[0], symbol) is not None
+
+    def _take_position(self, account: str, position: Position, size: Decimal) -> None:
+        """A part of a position that no fill of ours explains: the external part of the account."""
+        now_ns = self._desk.clock.now_ns()
+        mark = self._desk.market.mark(account.partition("/")[0], position.symbol)
+        price = position.entry or position.mark or mark or self._blotter.ledger.total(account, position.symbol).entry
+        self._log.error("external_position", account=account, symbol=position.symbol, size=str(size), price=str(price))
+        self._blotter.on_fill(
+            Fill(account=account, symbol=position.symbol, trade_id=f"external-{position.symbol}-{now_ns}", client_id="",
+                 venue_id="", side="buy" if size > 0 else "sell", price=abs(price), size=abs(size), fee=Decimal(0),
+                 fee_asset="", liquidity="taker", time_ns=now_ns, cause=EXTERNAL)
+        )  # fmt: skip
 
     # -- one order -------------------------------------------------------------------------------------------------------------
 
@@ -223,7 +216,7 @@ class Recovery:
                 await self._desk.clock.sleep(WAITS_S[min(tries, len(WAITS_S) - 1)])
                 tries += 1
                 try:
-                    settled = order.state in TERMINAL or await self.ask(order)
+                    settled = order.state in TERMINAL or await self.ask(order, patient=tries < PATIENCE)
                 except NotReady as error:
                     self._log.warning("resolve_waits", client_id=order.client_id, reason=str(error))
                     continue
@@ -232,8 +225,8 @@ class Recovery:
         finally:
             self._asking.discard(order.client_id)
 
-    async def ask(self, order: Order) -> bool:
-        """Ask the venue what became of an order. True when that is known now."""
+    async def ask(self, order: Order, patient: bool = True) -> bool:
+        """Ask the venue what became of an order. True when that is known now; with `patient` its last fills included."""
         driver = self._desk.driver_of(order.account)
         found = await driver.fetch_order(order.account, order.symbol, order.client_id)
         listed = await driver.fetch_open_orders(order.account, order.symbol)
@@ -241,6 +234,9 @@ class Recovery:
         mine = [fill for fill in fills if fill.client_id == order.client_id]
         for fill in mine:
             self._blotter.on_fill(fill)
+        if found is not None and patient and found.state in TERMINAL and found.filled > order.filled:
+            self.watch(order)  # it has ended, and its last fills are not told yet
+            return False
         if found is not None:
             self._blotter.on_update(found)
             self._known(order)
@@ -249,6 +245,8 @@ class Recovery:
         seen = bool(mine) or any(each.client_id == order.client_id for each in listed)
         now_ns = self._desk.clock.now_ns()
         expiry_ns, grace_ns = manifest.expiry_ms * 1_000_000, manifest.grace_ms * 1_000_000
+        if self._desk.egress.is_flying(order):
+            return False  # its own answer is still on the way
         if not is_proved_absent(order, now_ns, expiry_ns, grace_ns, found, seen):
             if order.state == "pending":
                 self._blotter.doubt(order)
@@ -263,4 +261,28 @@ class Recovery:
         self._log.info("order_resolved", client_id=order.client_id, strategy=order.strategy, state=order.state)
 
     def statistics(self) -> Mapping[str, Any]:
-        return {"repairs": self.repairs, "resolved": self.resolved, "asking": len(self._asking)}
+        return {"repairs": self.repairs, "resolved": self.resolved, "asking": len(self._asking), "adopted": self.adopted,
+                "drift": len(self.drift)}  # fmt: skip
+
+
+class _Known:
+    """`core.reconcile.Record` over the blotter."""
+
+    def __init__(self, recovery: Recovery, boot: bool) -> None:
+        self._recovery = recovery
+        self._boot = boot
+        self.order = recovery._blotter.orders.get
+        self.booked = recovery.booked
+
+    def adoptable(self, client_id: str) -> bool:
+        return self._recovery.adoptable(client_id, self._boot)
+
+
+def theirs_of(theirs: Sequence[Position], symbols: Mapping[str, Decimal], account: str) -> list[Position]:
+    """A position for each of `symbols`, a flat one where the venue lists none."""
+    known = {position.symbol: position for position in theirs}
+    zero = Decimal(0)
+    return [
+        known.get(symbol) or Position(account=account, symbol=symbol, size=zero, entry=zero, mark=zero, unrealised=zero)
+        for symbol in symbols
+    ]

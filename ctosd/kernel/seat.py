@@ -10,6 +10,7 @@ from ctosd.abi.errors import CallerMistake, Fenced
 from ctosd.abi.orders import Order
 from ctosd.core.bucket import Bucket
 from ctosd.core.gate import Limits
+from ctosd.core.ids import tag_of
 from ctosd.kernel.clock import SECOND
 
 FLOOD = 100
@@ -35,10 +36,12 @@ class Seat:
         "on_fence",
         "rate",
         "save",
+        "tag",
     )
 
     def __init__(self, name: str, accounts: tuple[str, ...], limits: Limits, now_ns: int) -> None:
         self.name = name
+        self.tag = tag_of(name)
         self.accounts = accounts
         self.limits = limits
         self.rate = Bucket(max(1, limits.order_burst), limits.order_rate or 1e6, 0, now_ns, name=name)

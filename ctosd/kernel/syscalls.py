@@ -135,7 +135,7 @@ class Handle(Syscalls):
             await self._desk.attend(full, instrument.symbol)
         now_ns = self._desk.clock.now_ns()
         order = Order(
-            client_id=self._desk.ids.mint(),
+            client_id=self._desk.ids.mint(self._seat.tag),
             strategy=self._seat.name,
             account=full,
             symbol=instrument.symbol,

@@ -16,11 +16,12 @@ from ctosd.kernel.blotter import Blotter
 from ctosd.kernel.budget import SharedBudget
 from ctosd.kernel.bus import Bus, Handler
 from ctosd.kernel.clock import VirtualClock, WallClock
-from ctosd.kernel.desk import Desk
+from ctosd.kernel.desk import Desk, freeze
 from ctosd.kernel.egress import Egress
+from ctosd.kernel.fold import Fold
 from ctosd.kernel.market import Market
 from ctosd.kernel.ports import Journal
-from ctosd.kernel.recovery import Fold, Recovery
+from ctosd.kernel.recovery import Recovery
 from ctosd.kernel.scheduler import Scheduler
 from ctosd.kernel.supervisor import Supervisor
 from ctosd.kernel.switch import Switch
@@ -110,10 +111,10 @@ def build(
     recovery = Recovery(desk, log)
     egress.on_unknown = recovery.watch
     fold = Fold(journal)
-    if fold.mode:
-        switch.set(fold.mode["mode"], fold.mode["reason"], fold.mode["by"])
+    fold.restore(switch, egress.arming)
+    blotter.on_forced = lambda fill: freeze(desk, fill)
     watchdog = Watchdog(clock, bus, journal)
-    venues = Venues(desk, recovery, fold, jitter, log, watchdog.witness)
+    venues = Venues(desk, recovery, fold, jitter, log, watchdog.witness, clock.virtual)
     supervisor = Supervisor(desk, venues.ready, jitter, log)
     return System(
         desk=desk,

@@ -19,8 +19,8 @@ from ctosd.core.restart import Intensity, RestartPolicy
 from ctosd.kernel.blotter import Own
 from ctosd.kernel.clock import SECOND, Deadline
 from ctosd.kernel.desk import Desk
+from ctosd.kernel.fold import Saved
 from ctosd.kernel.mailbox import Handler, Policy
-from ctosd.kernel.recovery import Saved
 from ctosd.kernel.scheduler import Lane, Scheduler
 from ctosd.kernel.seat import Seat
 from ctosd.kernel.syscalls import Handle

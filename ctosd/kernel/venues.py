@@ -10,11 +10,13 @@ from ctosd.abi.driver import Driver, Log
 from ctosd.abi.errors import AuthFailed, Misconfigured, NotReady
 from ctosd.abi.events import VenueStatus, topic
 from ctosd.core.restart import RestartPolicy, next_delay
+from ctosd.kernel.auditor import Auditor
 from ctosd.kernel.budget import SharedBudget
 from ctosd.kernel.deadman import DeadMan
-from ctosd.kernel.desk import Desk
-from ctosd.kernel.egress import Line
-from ctosd.kernel.recovery import Fold, Recovery
+from ctosd.kernel.desk import Desk, set_mode
+from ctosd.kernel.fold import Fold, Replay
+from ctosd.kernel.line import Line
+from ctosd.kernel.recovery import Recovery
 from ctosd.kernel.unit import Unit
 
 State = Literal["starting", "running", "backoff", "parked", "down", "stopped"]
@@ -39,6 +41,7 @@ class Venue:
         self.downs = 0
         self.dead_man_s = 0.0
         self.dead_man: DeadMan | None = None
+        self.auditor: Auditor | None = None
         self.settled = asyncio.Event()
         self.refused: Exception | None = None
 
@@ -58,8 +61,10 @@ class Venues:
         jitter: Callable[[], float],
         log: Log,
         witness: Callable[[], Callable[[], str]],
+        virtual: bool,
     ) -> None:
         self._desk = desk
+        self._virtual = virtual
         self._witness = witness
         self._recovery = recovery
         self._fold = fold
@@ -91,7 +96,7 @@ class Venues:
                 await venue.driver.start()
                 self._desk.market.enlist(venue.driver.instruments())
                 if not replayed:
-                    self._recovery.replay(self._fold, venue.name)
+                    Replay(self._fold, venue.name, self._desk).run()
                     self._desk.blotter.attach(venue.name)
                     replayed = True
                 repairs = await self._recovery.reconcile(venue.name, venue.driver.accounts)
@@ -125,6 +130,7 @@ class Venues:
         line.up, line.reason = True, ""
         self._move(venue, "running", "")
         self._watch_over(venue)
+        self._audit(venue)
         self._log.info("venue_up", venue=venue.name, driver=venue.driver.manifest.name, repairs=repairs,
                        instruments=len(venue.driver.instruments()))  # fmt: skip
 
@@ -135,6 +141,16 @@ class Venues:
             blotter, clock = self._desk.blotter, self._desk.clock
             venue.dead_man = DeadMan(driver, blotter, clock, self._witness(), venue.dead_man_s, self._log)
             self._desk.tasks.spawn(f"venue-{venue.name}-dead-man", venue.dead_man.run())
+
+    def _audit(self, venue: Venue) -> None:
+        """Begin to compare for ever. A simulated run on the virtual clock has its venue in its own hands."""
+        if venue.auditor is None and not (self._virtual and venue.driver.manifest.simulated):
+            line = self._desk.egress.lines[venue.name]
+            venue.auditor = Auditor(line, venue.driver.accounts, self._desk, self._recovery, self._breached, self._log)
+            self._desk.tasks.spawn(f"venue-{venue.name}-audit", venue.auditor.run())
+
+    def _breached(self, reason: str) -> None:
+        set_mode(self._desk, "halted", reason, "the auditor")
 
     async def _wait(self, venue: Venue, error: Exception) -> None:
         delay_s = next_delay(CONNECT, venue.attempts, self._jitter())
@@ -171,7 +187,7 @@ class Venues:
         while venue.returns(downs):
             tries += 1
             try:
-                repairs = await self._recovery.reconcile(venue.name, venue.driver.accounts)
+                repairs = await self._recovery.reconcile(venue.name, venue.driver.accounts, boot=False)
             except NotReady as error:
                 venue.reason = f"reconciling: {error}"
                 await self._desk.clock.sleep(next_delay(CONNECT, tries, self._jitter()))
@@ -209,6 +225,7 @@ class Venues:
                 "reason": venue.reason,
                 "attempts": venue.attempts,
                 "dead_man": venue.dead_man.statistics() if venue.dead_man is not None else {},
+                "audit": venue.auditor.statistics() if venue.auditor is not None else {},
                 **venue.driver.statistics(),
             }
             for venue in self.all.values()

@@ -101,7 +101,7 @@ class Facts:
         return {
             **self.process(unit),
             "account": ", ".join(unit.recipe.accounts),
-            "pnl": text(s.desk.egress.pnl(unit.name)),
+            "pnl": text(s.desk.egress.sight.pnl(unit.name)),
             "fees": text(sum((holding.fee for holding in holdings), ZERO)),
             "open_orders": len(s.desk.blotter.open_orders(unit.name)),
             "positions": [{"symbol": h.symbol, "size": str(h.size)} for h in holdings if h.size],
@@ -168,6 +168,7 @@ class Facts:
             "positions": self._holdings,
             "risk": lambda: {
                 "mode": desk.switch.mode,
+                "armed": {account: Status(camel(grant)) for account, grant in desk.egress.arming.statistics().items()},
                 "switch": Status(camel(desk.switch.statistics())),
                 "limits": Status(camel({k: str(v) for k, v in msgspec.to_builtins(desk.house).items()})),
             },
@@ -179,7 +180,11 @@ class Facts:
             "market": lambda: {
                 name.replace("/", ":", 1): Status(camel(each)) for name, each in desk.market.statistics().items()
             },
-            "recovery": lambda: Status(camel(s.recovery.statistics())),
+            "recovery": lambda: {
+                "status": Status(camel(s.recovery.statistics())),
+                "drift": Status({key.replace("/", ":", 1): str(size) for key, size in s.recovery.drift.items()}),
+                "outside": [update.client_id or update.venue_id for update in desk.blotter.outside.all()],
+            },
             "log": lambda: Status(camel(flat(s.log_statistics()))),
             "loop": lambda: Status(camel(s.watchdog.statistics())),
         }

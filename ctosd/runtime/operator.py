@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,6 +15,9 @@ from ctosd.abi.orders import Order
 from ctosd.abi.syscalls import Syscalls
 from ctosd.core import gate
 from ctosd.core.gate import Limits, Mode
+from ctosd.core.ledger import EXTERNAL
+from ctosd.kernel.arming import Grant
+from ctosd.kernel.desk import set_mode
 from ctosd.kernel.seat import Seat
 from ctosd.kernel.system import System
 from ctosd.kernel.unit import Unit
@@ -75,13 +78,62 @@ class Operator(Facts):
         return self._switch("active", by, reason)
 
     def _switch(self, mode: Mode, by: str, reason: str) -> Record:
-        desk = self.system.desk
-        desk.switch.set(mode, reason, by)
-        body = msgspec.json.encode({"mode": mode, "reason": reason, "by": by})
-        seq = self.system.journal.append("mode", mode, body, desk.clock.now_ns())
-        self.system.journal.commit_now(seq)
-        desk.log.warning("mode", mode=mode, reason=reason, by=by)
+        set_mode(self.system.desk, mode, reason, by)
         return {"mode": mode, "mode_reason": reason, "by": by}
+
+    # -- arming, and what is not ours -------------------------------------------------------------------------------------------
+
+    async def arm(self, by: str, account: str, max_loss: str, seconds: float) -> Record:
+        """Let a live account take risk, up to a loss in quote money and for a time."""
+        self._account(account)
+        try:
+            bound = Decimal(max_loss)
+        except InvalidOperation:
+            raise CallerMistake(f"max_loss must be an amount of quote money, not {max_loss!r}") from None
+        self._journal(by, "arm", account, f"max_loss {max_loss}, {seconds:g} s")
+        grant = await self.system.desk.egress.arming.arm(account, bound, seconds, by)
+        return {"account": account, **self._grant(grant)}
+
+    async def disarm(self, by: str, account: str) -> Record:
+        """End it at once; exits and cancels still go out."""
+        self._account(account)
+        self._journal(by, "disarm", account)
+        grant = self.system.desk.egress.arming.disarm(account, by)
+        return {"account": account, **self._grant(grant)}
+
+    def _grant(self, grant: Grant) -> Record:
+        return {"max_loss": str(grant.max_loss), "until_ns": grant.until_ns, "by": grant.by, "ended": grant.ended}
+
+    def _account(self, account: str) -> None:
+        if account not in self.seat.accounts:
+            raise LookupError(f"no account {account!r}; there are: {', '.join(self.seat.accounts) or 'none'}")
+
+    async def adopt(self, by: str, strategy: str, account: str, what: str, size: str = "") -> Record:
+        """Give a strategy an open order that is not ours (by its id), or the external position in a symbol."""
+        unit = self._find(strategy)
+        self._account(account)
+        if account not in unit.recipe.accounts:
+            raise CallerMistake(f"{strategy} does not trade on {account}; it has {', '.join(unit.recipe.accounts)}")
+        desk = self.system.desk
+        found = desk.blotter.outside.find(account, what)
+        self._journal(by, f"adopt for {strategy}", f"{account} {what}", size)
+        if found is None:
+            return self._adopt_position(strategy, account, desk.instrument(account, what).symbol, size)
+        if not found.client_id or found.client_id in desk.blotter.orders:
+            raise CallerMistake(
+                f"{what} cannot be told apart by a client id: cancel it at the venue, and place it anew"
+            )
+        return order_record(desk.blotter.adopt(found, strategy))
+
+    def _adopt_position(self, strategy: str, account: str, symbol: str, size: str) -> Record:
+        desk = self.system.desk
+        held = desk.blotter.ledger.position(account, EXTERNAL, symbol).size
+        try:
+            moved = Decimal(size) if size else held
+        except InvalidOperation:
+            raise CallerMistake(f"size must be a number with the position's sign, not {size!r}") from None
+        desk.blotter.transfer(account, symbol, EXTERNAL, strategy, moved)
+        return self._position(desk.blotter.ledger.position(account, strategy, symbol), strategy)
 
     async def flatten(self, by: str, strategy: str = "", reason: str = "") -> Record:
         """Cancel and close: one strategy (which is stopped), or everything (and trading is halted first)."""
@@ -133,7 +185,7 @@ class Operator(Facts):
         probe = self._probe(unit)
         if probe is None:
             return gates
-        view = self.system.desk.egress.view(unit.seat, probe)
+        view = self.system.desk.egress.sight.view(unit.seat, probe)
         for check, refusal in gate.explain(probe, view):
             gates.append(self._verdict(check, refusal.message if refusal is not None else ""))
         return gates

@@ -69,6 +69,8 @@ class ScriptedVenue(Driver):
         self.done: list[Fill] = []
         self.fail_start: list[CtosError] = []
         self.subscriptions: list[tuple[str, str, str]] = []
+        self.left: int | None = None  # what it says of how many orders left it
+        self.foreign: dict[str, Decimal] = {}  # positions that no order of ours made
         self.deaf = False
 
     # -- what a test does --------------------------------------------------------------------------------------------------
@@ -139,6 +141,10 @@ class ScriptedVenue(Driver):
         if self.replies:
             return self.replies.popleft()(command)
         return self.accept(command)
+
+    @property
+    def written(self) -> int | None:
+        return self.left
 
     def accept(self, command: Command) -> Outcome:
         """Do what the command says and tell the private stream."""
@@ -219,7 +225,18 @@ class ScriptedVenue(Driver):
         return [Balance(account=account, asset="USDT", total=Decimal(1000), available=Decimal(1000), time_ns=0)]
 
     async def fetch_positions(self, account: str) -> Sequence[Position]:
-        return ()
+        """What the fills add up to, and whatever `foreign` holds."""
+        self._demand()
+        sizes: dict[str, Decimal] = dict(self.foreign)
+        for fill in self.done:
+            if fill.account == account:
+                sizes[fill.symbol] = sizes.get(fill.symbol, ZERO) + (fill.size if fill.side == "buy" else -fill.size)
+        price = Decimal(100)
+        return [
+            Position(account=account, symbol=symbol, size=size, entry=price, mark=price, unrealised=ZERO)
+            for symbol, size in sizes.items()
+            if size
+        ]
 
     def statistics(self) -> Mapping[str, Any]:
         return {"received": len(self.received)}

@@ -220,6 +220,10 @@ class Backpack(Driver):
 
     # -- trading --------------------------------------------------------------------------------------------------------
 
+    @property
+    def written(self) -> int:
+        return self.desk.trading.written
+
     async def submit(self, command: Command) -> Outcome:
         desk = self.desk
         return await desk.trading.submit(desk.accounts[command.account], command)

@@ -82,6 +82,7 @@ class Trading:
         self._ids = ids
         self._clock = clock
         self._log = log
+        self.written = 0  # places that left
 
     async def submit(self, account: Account, command: Command) -> Outcome:
         """One command, one write."""
@@ -110,9 +111,11 @@ class Trading:
         if window_ms <= 0:
             return self._forget(place, "deadline", "it expired before it could be sent")
         write = write_of("POST", "/api/v1/order", "orderExecute", ready[0].params)
+        self.written += 1
         try:
             response = await self._rest.write(signer, write, window_ms)
         except NotSent as error:
+            self.written -= 1
             return self._forget(place, "venue_down", str(error))
         except NotReady as error:
             return Unknown(client_id=place.client_id, message=str(error))
@@ -210,9 +213,11 @@ class Trading:
             return [self._forget(each.place, "deadline", "it expired before it could be sent") for each in ready]
         items = [each.params for each in ready]
         write = batch_of("/api/v1/orders", batch("orderExecute", items), items)
+        self.written += len(ready)
         try:
             response = await self._rest.write(signer, write, window_ms)
         except NotSent as error:
+            self.written -= len(ready)
             return [self._forget(each.place, "venue_down", str(error)) for each in ready]
         except NotReady as error:
             return [Unknown(client_id=each.place.client_id, message=str(error)) for each in ready]

@@ -288,6 +288,10 @@ class Binance(Driver):
 
     # -- trading --------------------------------------------------------------------------------------------------------
 
+    @property
+    def written(self) -> int:
+        return self.orders.written
+
     async def submit(self, command: Command) -> Outcome:
         return await self.orders.submit(command)
 

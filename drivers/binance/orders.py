@@ -64,6 +64,7 @@ class OrderEntry:
         self._find = find
         self._costs: dict[tuple[type, str], Costs] = {}
         self.over_socket = self.over_rest = self.fallbacks = 0
+        self.written = 0  # places and amends that left
 
     # -- what a command costs -------------------------------------------------------------------------------------------
 
@@ -180,25 +181,31 @@ class OrderEntry:
 
     # -- the write ------------------------------------------------------------------------------------------------------
 
-    async def _write(self, account: Account, name: str, pairs: Pairs, command: Command) -> Verdict:
+    async def _write(self, account: Account, name: str, pairs: Pairs, command: Command, count: int = 1) -> Verdict:
+        risks = 0 if isinstance(command, Cancel) else count
         api = account.api
         try:
             if api is not None and api.takes(name) and api.session.up:
                 try:
                     timed = pairs + self._expiry(command)
+                    self.written += risks
                     verdict, rows = await api.write(name, timed, self._ports.clock.now_ns)
                 except NotSent:
                     self.fallbacks += 1
+                    self.written -= risks
                 else:
                     self.over_socket += 1
                     self._count(rows, account.name)
                     if verdict.kind != "ok":
                         self._rest.note(verdict, account.name)
                     return verdict
-            verdict = await self._rest.write(name, pairs + self._expiry(command), account.name)
+            timed = pairs + self._expiry(command)
+            self.written += risks
+            verdict = await self._rest.write(name, timed, account.name)
         except Unsupported as error:
             return Verdict(kind="rejected", reason=error.reason, message=error.message)
         except NotSent as error:
+            self.written -= risks
             return Verdict(kind="rejected", reason="venue_down", message=f"nothing was sent: {error}")
         self.over_rest += 1
         return verdict
@@ -304,7 +311,7 @@ class OrderEntry:
             if isinstance(command, Place):
                 account.send(command)
         shortest = min(commands, key=lambda each: getattr(each, "expires_ns", 0) or 1 << 62)
-        verdict = await self._write(account, name, body, shortest)
+        verdict = await self._write(account, name, body, shortest, len(commands))
         rows = verdict.data
         if verdict.kind != "ok":
             return [self._outcome(command, account, verdict) for command in commands]

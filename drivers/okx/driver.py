@@ -291,6 +291,10 @@ class Okx(Driver):
 
     # -- trading --------------------------------------------------------------------------------------------------------
 
+    @property
+    def written(self) -> int:
+        return self._orders.written
+
     async def submit(self, command: Command) -> Outcome:
         return await self._orders.submit(command)
 

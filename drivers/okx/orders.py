@@ -59,6 +59,7 @@ class Orders:
         self._costs: dict[tuple[str, str, str], Costs] = {}
         self._count = 0
         self._by_websocket = self._by_rest = 0
+        self.written = 0  # places and amends that left
 
     # -- limits ---------------------------------------------------------------------------------------------------------
 
@@ -196,10 +197,11 @@ class Orders:
             ]
             self._count += 1
             key = f"o{self._count}"
+            self._wrote(commands)
             try:
                 reply = await session.ask(key, frame(key, operation, bodies, expires_ms), ASK_S)
             except NotSent:
-                pass  # it went down a moment ago, before the first byte: REST has its turn
+                self._wrote(commands, -1)  # it went down a moment ago, before the first byte: REST has its turn
             except NoAnswer as error:
                 return [Verdict("unknown", "exchange_error", str(error))] * len(commands)
             else:
@@ -208,7 +210,11 @@ class Orders:
         bodies = [self._write(each, product, by_code=False) for each, product in zip(commands, products, strict=True)]
         body = bodies[0] if operation in {PLACE, AMEND, CANCEL} else f"[{','.join(bodies)}]"
         self._by_rest += 1
+        self._wrote(commands)
         return await self._rest.write(PATHS[operation], body.encode(), account, len(commands), costs, expires_ms)
+
+    def _wrote(self, commands: Sequence[Command], sign: int = 1) -> None:
+        self.written += sign * sum(not isinstance(command, Cancel) for command in commands)
 
     def _weigh(self, commands: Sequence[Command], reply: Any, costs: Costs) -> list[Verdict]:
         if len(commands) > 1:
@@ -249,6 +255,7 @@ class Orders:
             return self._reject(place, "venue_down", str(error))
         body = self._writer.conditional(place, product, last).encode()
         costs = account.cost("trd.algo")
+        self._wrote([place])
         verdict = (await self._rest.write(ALGO_PATH, body, account, 1, costs))[0]
         result = outcome(place, verdict, self._ports.clock.now_ns())
         if isinstance(result, Accepted):

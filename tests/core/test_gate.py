@@ -27,7 +27,7 @@ def order(**changes: Any) -> Order:
 
 def view(**changes: Any) -> View:
     facts: dict[str, Any] = {
-        "now_ns": 10**18, "mode": "active", "mode_reason": "", "instrument": perpetual(), "venue_up": True, "armed": True,
+        "now_ns": 10**18, "mode": "active", "mode_reason": "", "instrument": perpetual(), "venue_up": True, "unarmed": "", "frozen": "",
         "price": D(100), "price_age_ns": 0, "price_valid_ns": 0, "position": D(0), "account_position": D(0),
         "buying": D(0), "selling": D(0), "account_buying": D(0), "account_selling": D(0), "open_orders": 0,
         "unresolved": "", "pnl": D(0), "tokens": 5.0, "last_same_ns": 0, "limits": Limits(), "house": NO_HOUSE,
@@ -39,7 +39,7 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("halted", {}, {"mode": "halted", "mode_reason": "a person"}),
     ("reducing", {}, {"mode": "reducing"}),
     ("venue_down", {}, {"venue_up": False}),
-    ("unarmed", {}, {"armed": False}),
+    ("unarmed", {}, {"unarmed": "nobody did"}),
     ("precision", {"size": D("0.1005")}, {}),
     ("precision", {"price": D("100.05")}, {}),
     ("precision", {"size": D(0)}, {}),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ctosd.abi import Fill, FundingPayment, Instrument, InvariantBroken
+from ctosd.abi import CallerMistake, Fill, FundingPayment, Instrument, InvariantBroken
 from ctosd.core.ledger import EXTERNAL, WHOLE, Ledger, cash, pnl, unrealised
 
 D = Decimal
@@ -350,3 +350,32 @@ def test_check_tells_what_does_not_add_up() -> None:
     assert len(faults) == 2
     assert "size of the strategies is 2, of the account 1" in faults[0]
     assert "fees" in faults[1]
+
+
+def test_a_part_of_a_position_changes_hands_at_what_it_cost() -> None:
+    """The account's own book does not move, and profit is made by nobody."""
+    ledger = Ledger()
+    ledger.apply(fill("buy", "3", "100"), EXTERNAL, PERP)
+    before = msgspec.structs.replace(ledger.total(ACCOUNT, PERP.symbol))
+    ledger.transfer(ACCOUNT, PERP.symbol, EXTERNAL, "grid", D(1))
+    given_, kept = (ledger.position(ACCOUNT, name, PERP.symbol) for name in ("grid", EXTERNAL))
+    assert [(h.size, h.entry, h.realised) for h in (given_, kept)] == [(D(1), D(100), D(0)), (D(2), D(100), D(0))]
+    assert ledger.total(ACCOUNT, PERP.symbol) == before
+    assert ledger.check() == []
+    ledger.apply(fill("sell", "1", "110"), "grid", PERP)
+    assert ledger.position(ACCOUNT, "grid", PERP.symbol).realised == D(10)
+    assert ledger.check() == []
+
+
+@pytest.mark.parametrize(
+    ("size", "says"), [("4", "cannot be moved"), ("-1", "cannot be moved"), ("0", "cannot be moved")]
+)
+def test_no_more_changes_hands_than_is_held(size: str, says: str) -> None:
+    ledger = Ledger()
+    ledger.apply(fill("buy", "3", "100"), EXTERNAL, PERP)
+    ledger.apply(fill("sell", "1", "100"), "short", PERP)
+    with pytest.raises(CallerMistake, match=says):
+        ledger.transfer(ACCOUNT, PERP.symbol, EXTERNAL, "grid", D(size))
+    with pytest.raises(CallerMistake, match="the other side"):
+        ledger.transfer(ACCOUNT, PERP.symbol, EXTERNAL, "short", D(1))
+    assert ledger.check() == []

@@ -74,3 +74,32 @@ def test_a_value_may_hold_an_equals_sign(capsys):
     assert acts.call(daemon, args(account="paper/main", syscall="x", args=["tag=a=b", "empty="])) == 0
     assert daemon.asked == [("/v1/call", {"account": "paper/main", "name": "x", "args": {"tag": "a=b", "empty": ""}})]
     assert capsys.readouterr().out == "state: open\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("8h", 28_800), ("90m", 5_400), ("2d", 172_800), ("45s", 45), ("30", 30)]
+)
+def test_a_time_may_have_a_unit(text, seconds):
+    assert acts.span(text) == seconds
+
+
+def test_arming_names_account_loss_and_time(capsys):
+    daemon = Answers({"account": "okx/main"}, {"account": "okx/main"})
+    assert acts.arm(daemon, args(account="okx/main", max_loss="100", time="8h")) == 0
+    assert acts.disarm(daemon, args(account="okx/main")) == 0
+    assert daemon.asked == [
+        ("/v1/arm", {"account": "okx/main", "max_loss": "100", "seconds": 28_800}),
+        ("/v1/disarm", {"account": "okx/main"}),
+    ]
+    assert "armed for 8h" in capsys.readouterr().out
+    with pytest.raises(Failure, match="8h, 90m or 2d"):
+        acts.arm(daemon, args(account="okx/main", max_loss="100", time="long"))
+
+
+def test_adopting_says_what_for_whom(capsys):
+    daemon = Answers({})
+    assert acts.adopt(daemon, args(strategy="grid", account="okx/main", what="BTC/USDT:USDT", size="1")) == 0
+    assert daemon.asked == [
+        ("/v1/adopt", {"strategy": "grid", "account": "okx/main", "what": "BTC/USDT:USDT", "size": "1"})
+    ]
+    assert "grid has BTC/USDT:USDT" in capsys.readouterr().out

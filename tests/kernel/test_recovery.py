@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ctosd.abi import InvariantBroken, Strategy
+from ctosd.kernel.fold import Replay
 from ctosd.kernel.ports import Row
 from ctosd.testing.journal import MemoryJournal
 from ctosd.testing.rig import Rig, run_virtual
@@ -145,6 +146,6 @@ def test_a_journal_that_does_not_add_up_stops_the_start(monkeypatch: pytest.Monk
     async def main() -> None:
         rig = Rig()
         with pytest.raises(InvariantBroken, match="sizes differ"):
-            rig.system.recovery.replay(rig.system.fold, "test")
+            Replay(rig.system.fold, "test", rig.desk).run()
 
     run_virtual(main())

@@ -100,7 +100,7 @@ def test_real_money_does_not_move_until_somebody_arms_it() -> None:
         sys, symbol = unit.strategy.sys, rig.venue.listed[0].symbol
         rig.venue.fill(order.client_id, D(1))
         kept = await sys.place_order(symbol, "buy", "limit", "1", "89")
-        line.armed = False
+        line.live = True
         rig.venue.quote(99.9, 100.1)
         refused = await sys.place_order(symbol, "buy", "limit", "1", "90.5")
         assert (refused.state, refused.reason) == ("denied", "unarmed")
@@ -108,5 +108,8 @@ def test_real_money_does_not_move_until_somebody_arms_it() -> None:
         assert leaving.state == "open"
         cancelled = await sys.revoke_order(kept.client_id)
         assert cancelled.state == "cancelled"
+        await rig.desk.egress.arming.arm("test/main", D(1000), 60, "me")
+        armed = await sys.place_order(symbol, "buy", "limit", "1", "90.4")
+        assert armed.state == "open"
 
     run_virtual(main())

@@ -174,3 +174,53 @@ def test_proc_is_rendered_from_statistics() -> None:
         assert "two" in tree["positions"]()
 
     run_virtual(main())
+
+
+def test_arming_is_a_persons_act() -> None:
+    """Journaled with who asked; what is no account, amount or time is refused with what there is."""
+
+    async def main() -> None:
+        rig, operator = await rigged()
+        armed = await operator.arm("me", "test/main", "100", 3600)
+        assert (armed["max_loss"], armed["by"], armed["ended"]) == ("100", "me", "")
+        tree = operator.proc()["risk"]()
+        assert tree["armed"]["test/main"]["MaxLoss"] == "100"
+        ended = await operator.disarm("you", "test/main")
+        assert ended["ended"] == "disarmed by you"
+        with pytest.raises(LookupError, match="test/main"):
+            await operator.arm("me", "okx/main", "100", 3600)
+        with pytest.raises(CallerMistake, match="amount of quote money"):
+            await operator.arm("me", "test/main", "much", 3600)
+        acts = [row.key for row in rig.journal.rows(("operator",))]
+        assert acts[:2] == ["arm", "disarm"]
+
+    run_virtual(main())
+
+
+def test_adopting_gives_a_strategy_what_is_nobodys() -> None:
+    async def main() -> None:
+        rig = Rig()
+        rig.venue.foreign[SYMBOL] = D(4)
+        rig.unit(Two, name="two")
+        await rig.start()
+        operator = Operator(rig.system)
+        row = await operator.adopt("me", "two", "test/main", "BTC-USDT:USDT", "1.5")
+        assert (row["strategy"], row["size"]) == ("two", "1.5")
+        row = await operator.adopt("me", "two", "test/main", SYMBOL)
+        assert row["size"] == "4.0"
+        with pytest.raises(CallerMistake, match="cannot be moved"):
+            await operator.adopt("me", "two", "test/main", SYMBOL)
+        with pytest.raises(CallerMistake, match="a number"):
+            await operator.adopt("me", "two", "test/main", SYMBOL, "some")
+        with pytest.raises(LookupError, match="two"):
+            await operator.adopt("me", "too", "test/main", SYMBOL)
+        stranger = rig.venue.book[next(iter(rig.venue.book))]
+        rig.venue.push(msgspec.structs.replace(stranger, client_id="web-1", venue_id="x9"))
+        order = await operator.adopt("me", "two", "test/main", "x9")
+        assert (order["strategy"], order["client_id"], order["state"]) == ("two", "web-1", "open")
+        assert len(rig.desk.blotter.open_orders("two")) == 2
+        rig.venue.push(msgspec.structs.replace(stranger, client_id="", venue_id="x10"))
+        with pytest.raises(CallerMistake, match="cancel it at the venue"):
+            await operator.adopt("me", "two", "test/main", "x10")
+
+    run_virtual(main())

@@ -43,6 +43,9 @@ class Operator(Protocol):
     async def halt(self, by: str, reason: str, /) -> Mapping[str, Any]: ...
     async def resume(self, by: str, reason: str, /) -> Mapping[str, Any]: ...
     async def flatten(self, by: str, strategy: str, reason: str, /) -> Mapping[str, Any]: ...
+    async def arm(self, by: str, account: str, max_loss: str, seconds: float, /) -> Mapping[str, Any]: ...
+    async def disarm(self, by: str, account: str, /) -> Mapping[str, Any]: ...
+    async def adopt(self, by: str, strategy: str, account: str, what: str, size: str, /) -> Mapping[str, Any]: ...
     async def call(self, by: str, account: str, name: str, args: dict[str, str], /) -> Json: ...
 
 
@@ -207,6 +210,24 @@ def _flatten(ask: Ask) -> Awaitable[Json]:
     return ask.operator.flatten(ask.by, ask.text("strategy"), ask.text("reason"))
 
 
+def _arm(ask: Ask) -> Awaitable[Json]:
+    if "max_loss" not in ask.words or "seconds" not in ask.words:
+        raise CallerMistake("arm needs an account, max_loss in quote money, and seconds")
+    seconds = ask.seconds("seconds", 0.0, 31 * 86_400.0)
+    return ask.operator.arm(ask.by, ask.text("account"), str(ask.words["max_loss"]), seconds)
+
+
+def _disarm(ask: Ask) -> Awaitable[Json]:
+    return ask.operator.disarm(ask.by, ask.text("account"))
+
+
+def _adopt(ask: Ask) -> Awaitable[Json]:
+    words = [ask.text(name) for name in ("strategy", "account", "what")]
+    if not all(words):
+        raise CallerMistake("adopt needs a strategy, an account, and the id of an order or a symbol")
+    return ask.operator.adopt(ask.by, words[0], words[1], words[2], ask.text("size"))
+
+
 def _call(ask: Ask) -> Awaitable[Json]:
     account, name, args = ask.text("account"), ask.text("name"), ask.words.get("args", {})
     if not account or not name:
@@ -248,6 +269,12 @@ ROUTES: tuple[Row, ...] = (
     Row("POST", "/v1/halt", "admin", _halt, ("wait", "reason"), "the kill switch: no new orders from anybody"),
     Row("POST", "/v1/resume", "admin", _resume, ("wait", "reason"), "let orders out again"),
     Row("POST", "/v1/flatten", "admin", _flatten, ("wait", "strategy", "reason"), "cancel and close; strategy= for one only"),
+    Row("POST", "/v1/arm", "admin", _arm, ("wait", "account", "max_loss", "seconds"), "let a live account take risk for a time"),
+    Row("POST", "/v1/disarm", "admin", _disarm, ("wait", "account"), "end that at once"),
+    Row(
+        "POST", "/v1/adopt", "admin", _adopt, ("wait", "strategy", "account", "what", "size"),
+        "give a strategy an order or a position that is nobody's",
+    ),
     Row("POST", "/v1/call", "admin", _call, ("wait", "account", "name", "args"), "any syscall on an account"),
 )  # fmt: skip
 

@@ -189,6 +189,18 @@ class ToyOperator:
         left = [{"symbol": "ETH/USDT:USDT", "size": "1"}] if strategy == "mr-eth" else []
         return {"orders": self.orders(False, "", 1), "remaining": left}
 
+    async def arm(self, by, account, max_loss, seconds):
+        self.acts.append(("arm", account, max_loss, seconds, by))
+        return {"account": account, "max_loss": max_loss}
+
+    async def disarm(self, by, account):
+        self.acts.append(("disarm", account, by))
+        return {"account": account}
+
+    async def adopt(self, by, strategy, account, what, size):
+        self.acts.append(("adopt", strategy, account, what, size))
+        return {"strategy": strategy}
+
     async def call(self, by, account, name, args):
         self.acts.append((name, args, by))
         if account != "paper/main":

@@ -1,0 +1,67 @@
+"""Trades that the venue makes for us, liquidations and auto-deleveraging: whose they are.
+
+The venue closes the account's net position and knows no strategies. Each strategy that held that side loses its share;
+what the strategies cannot account for was nobody's of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from ctosd.abi.events import Fill
+from ctosd.core.holding import share, sub, total
+
+FORCED = ("liquidation", "adl")
+ZERO = Decimal(0)
+
+
+def is_forced(fill: Fill) -> bool:
+    return fill.cause in FORCED
+
+
+def split(fill: Fill, held: Mapping[str, Decimal], lot: Decimal, nobody: str) -> list[tuple[str, Fill]]:
+    """`(strategy, its part of the fill)`; sizes and fees add up to the fill's exactly.
+
+    `held` is strategy -> signed size; `nobody` names who gets the rest. Parts are multiples of `lot`, but for the largest
+    holder's, who takes what rounding left. With one owner the fill stays as it is; else its parts are numbered.
+    """
+    sizes = _shares(fill, held, lot)
+    rest = sub(fill.size, total(sizes.values()))
+    if rest:
+        sizes[nobody] = sizes.get(nobody, ZERO) + rest
+    if len(sizes) == 1:
+        return [(next(iter(sizes)), fill)]
+    parts, left = [], fill.fee
+    for number, (name, size) in enumerate(sizes.items(), 1):
+        fee = left if number == len(sizes) else _fee(fill, size)
+        left = sub(left, fee)
+        part = msgspec.structs.replace(fill, trade_id=f"{fill.trade_id}#{number}/{len(sizes)}", size=size, fee=fee)
+        parts.append((name, part))
+    return parts
+
+
+def whole_of(trade_id: str) -> str:
+    """The venue's own id when this is the last numbered part of a fill; else empty."""
+    head, mark, tail = trade_id.rpartition("#")
+    number, slash, count = tail.partition("/")
+    return head if mark and slash and number == count else ""
+
+
+def _shares(fill: Fill, held: Mapping[str, Decimal], lot: Decimal) -> dict[str, Decimal]:
+    sides = {name: abs(size) for name, size in held.items() if size and (size > 0) == (fill.side == "sell")}
+    whole = total(sides.values())
+    taken = min(fill.size, whole)
+    if not taken:
+        return {}
+    sizes = {name: share(taken, size, whole) // lot * lot for name, size in sorted(sides.items())}
+    largest = max(sorted(sides), key=lambda name: sides[name])
+    sizes[largest] = sizes[largest] + sub(taken, total(sizes.values()))
+    return {name: size for name, size in sizes.items() if size}
+
+
+def _fee(fill: Fill, size: Decimal) -> Decimal:
+    part = share(fill.fee, size, fill.size)
+    return part.copy_sign(fill.fee)
