@@ -28,6 +28,8 @@ from ctosd.host.guard import Guard
 from ctosd.host.logs.hub import Logs
 from ctosd.host.notify import Notifier
 from ctosd.host.places import Places
+from ctosd.host.recorder.recorder import Recorder
+from ctosd.host.replay.market import DECODER, EventDecoder
 from ctosd.host.storage.journal import open_journal
 from ctosd.host.storage.store import FileStore
 from ctosd.kernel.budget import SharedBudget
@@ -67,6 +69,9 @@ class Daemon:
         except BaseException:
             self.logs.close()
             raise
+        # A simulated run is repeated, not recorded.
+        wanted = not self.virtual and self.config.recorder.minutes > 0
+        self.recorder = Recorder(self.clock, self.log, places.lib / "flight", self.config.recorder) if wanted else None
         self.stores: list[FileStore] = []
         self.closing: list[Callable[[], Awaitable[None]]] = []
         self.left = False
@@ -239,6 +244,8 @@ class Daemon:
 
     def close(self) -> None:
         """Close what outlives the loop. Idempotent."""
+        if self.recorder is not None:
+            self.recorder.close()
         for store in self.stores:
             store.close()
         self.journal.close()
@@ -252,12 +259,16 @@ class Daemon:
     def _build(self) -> System:
         system = build(
             clock=self.clock,
-            journal=self.journal,
+            journal=self.journal if self.recorder is None else self.recorder.journal(self.journal),
             house=self.config.risk,
             log=self.log,
             jitter=Random(self.config.seed).random,
             log_statistics=self.logs.statistics,
         )
+        if self.recorder is not None:
+            self.recorder.attach(system, {venue.name: venue.driver_class.__module__ for venue in self.config.venues})
+            self.logs.subscribe(self.recorder.hear)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, self.recorder.freeze, "asked")
         for venue in self.config.venues:
             budget = SharedBudget(self.clock, venue.manifest.limits)
             system.add_driver(self._driver(system, venue, budget), budget, venue.network.dead_man_s)
@@ -278,7 +289,9 @@ class Daemon:
             venue=venue.name,
             clock=self.clock,
             log=log,
-            publish=system.desk.bus.publish,
+            publish=system.desk.bus.publish
+            if self.recorder is None
+            else self.recorder.publish(system.desk.bus.publish),
             spawn=spawn,
             open_feed=lambda spec: self._feed(venue.name, spec),
             store=self._store(venue),
@@ -300,13 +313,17 @@ class Daemon:
             budget=budget,
             log=log,
             jitter=Random(self.config.seed).random,
+            recorder=self.recorder,
         )
         self.closing.append(made.close)
         return made.ports()
 
     def _secrets(self, venue: VenueConfig, account: str) -> Mapping[str, str]:
         known = self.credentials.accounts.get(account, {})
-        return known or (venue.manifest.emulator_credentials if venue.local else {})
+        given = known or (venue.manifest.emulator_credentials if venue.local else {})
+        if self.recorder is not None:
+            self.recorder.hide(*given.values())
+        return given
 
     def _store(self, venue: VenueConfig) -> FileStore | None:
         manifest = venue.driver_class.manifest
@@ -354,6 +371,8 @@ def decoder(spec: Mapping[str, Any], venue: str) -> Callable[[bytes, int], Marke
     name = str(spec.get("decoder") or "")
     if not name:
         return None
+    if name == DECODER:
+        return EventDecoder(venue)
     driver = name.partition("_")[0]
     try:
         wire = import_module(f"drivers.{driver}.wire")

@@ -156,6 +156,7 @@ def _other(_: Daemon, args: Namespace) -> int:
 
 _NAMES = option("name", nargs="+", metavar="NAME", help="a strategy, as `ctosctl ps` names it")
 _NAME = option("name", metavar="NAME", help="a strategy, as `ctosctl ps` names it")
+_ACCOUNT = option("account", metavar="ACCOUNT", help="venue/name, such as okx/main")
 _REASON = option("--reason", default="", metavar="TEXT", help="why, for the journal")
 _STRATEGY = option("--strategy", default="", metavar="NAME", help="only of this strategy")
 
@@ -216,6 +217,20 @@ VERBS: dict[str, Verb] = {
             option("-y", "--yes", action="store_true", help="do not ask"),
         ),
         Verb(
+            "arm", acts.arm, "Let a live account take risk, up to a loss and for a time. Without it only exits leave.",
+            "ctosctl arm okx/main --max-loss 100 --for 8h", _ACCOUNT,
+            option("--max-loss", required=True, metavar="AMOUNT", help="of quote money; then it is disarmed"),
+            option("--for", dest="time", required=True, metavar="TIME", help="such as 8h, 90m, 2d"),
+        ),
+        Verb("disarm", acts.disarm, "End that at once; exits and cancels still go out.", "ctosctl disarm okx/main", _ACCOUNT),
+        Verb(
+            "adopt", acts.adopt, "Give a strategy an open order or a position that is nobody's of ours.",
+            "ctosctl adopt grid-btc okx/main BTC/USDT:USDT",
+            option("strategy", metavar="NAME", help="a strategy, as `ctosctl ps` names it"), _ACCOUNT,
+            option("what", metavar="ORDER|SYMBOL", help="an order's id, or the symbol of an external position"),
+            option("--size", default="", metavar="SIZE", help="only so much of the position, with its sign"),
+        ),
+        Verb(
             "call", acts.call, "Any syscall on an account.",
             "ctosctl call okx/main get_orderbook symbol=BTC/USDT:USDT level=5",
             option("account", metavar="ACCOUNT", help="venue/name, such as paper/main"),
@@ -235,11 +250,29 @@ VERBS: dict[str, Verb] = {
             "probe", _other, "Why a venue cannot be reached, or not be traded on; the daemon need not run.",
             "ctosctl probe okx",
         ),
+        Verb(
+            "replay", _other, "What a flight recording tells, and whether all of it comes out the same again.",
+            "ctosctl replay var/lib/flight/20260301T120000Z-order_unknown.flight",
+        ),
+        Verb(
+            "backup", _other, "A verified copy of the store, also while the daemon trades; checks and restores one.",
+            "ctosctl backup /mnt/safe --keep 14",
+        ),
+        Verb(
+            "export", _other, "Fills, fees, funding and orders as CSV or Parquet, complete and append-only.",
+            "ctosctl export fills --csv --out fills.csv",
+        ),
         Verb("version", _version, "The versions of ctosctl and of the running daemon.", "ctosctl version"),
     )
 }  # fmt: skip
 
-ELSEWHERE = {"emulate": "ctosd.host.emulate", "probe": "ctosd.host.probe"}
+ELSEWHERE = {
+    "emulate": "ctosd.host.emulate",
+    "probe": "ctosd.host.probe",
+    "replay": "ctosd.host.replay.command",
+    "backup": "ctosd.host.backup.command",
+    "export": "ctosd.host.export.command",
+}
 """Verbs that compute: they import what they need, in a process of their own."""
 
 READS = ("status", "ps", "orders", "positions", "balances", "fills", "why", "logs", "ls", "cat")

@@ -49,6 +49,15 @@ class ControlSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecorderSettings:
+    """The flight recorder: what was heard, said and decided lately, written to lib/flight on any fault."""
+
+    minutes: Annotated[float, Ge(0), "how far back it remembers; 0 turns it off"] = 5.0
+    megabytes: Annotated[int, Ge(1), "memory that it may take; a busy market shortens the minutes"] = 32
+    keep: Annotated[int, Ge(1), "recordings that are kept; the oldest goes first"] = 20
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What concerns the whole daemon."""
 
@@ -65,6 +74,7 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     risk: Limits = field(default_factory=Limits)
     control: ControlSettings = field(default_factory=ControlSettings)
+    recorder: RecorderSettings = field(default_factory=RecorderSettings)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -542,7 +542,7 @@ def test_a_strategy_that_cannot_be_imported_is_a_mistake_with_its_line(etc):
 def test_every_section_has_a_type():
     """The known sections are the fields of the records, and nothing else."""
     assert set(SECTIONS) == {
-        "clock", "durability", "seed", "strategies_dir", "equity_every_s", "log", "risk", "control", "venues", "strategies"
+        "clock", "durability", "seed", "strategies_dir", "equity_every_s", "log", "risk", "control", "recorder", "venues", "strategies"
     }  # fmt: skip
 
 
