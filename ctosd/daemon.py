@@ -13,7 +13,7 @@ from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -60,6 +60,7 @@ class Daemon:
             now_ns=self.clock.now_ns,
             environ=environ,
             directory=places.log,
+            stream=self.lines_to(),
         )
         self.logs.adopt_stdlib()
         self.log = self.logs.logger()
@@ -79,6 +80,11 @@ class Daemon:
         self._reason = ""
         self._broken: BaseException | None = None
         self._signals = 0
+
+    @staticmethod
+    def lines_to() -> TextIO:
+        """Where the log's lines go, beside the file."""
+        return sys.stdout
 
     def _open_journal(self) -> Any:
         if not self.virtual:
@@ -272,11 +278,14 @@ class Daemon:
         for venue in self.config.venues:
             budget = SharedBudget(self.clock, venue.manifest.limits)
             system.add_driver(self._driver(system, venue, budget), budget, venue.network.dead_man_s)
-        for recipe in self.config.strategies:
-            system.add_unit(recipe, ExecutionEngine, self.logs.logger(strategy=recipe.name))
+        self._add_units(system)
         system.supervisor.on_broken = self._on_broken
         system.venues.on_end = lambda: self.stop("end of data")
         return system
+
+    def _add_units(self, system: System) -> None:
+        for recipe in self.config.strategies:
+            system.add_unit(recipe, ExecutionEngine, self.logs.logger(strategy=recipe.name))
 
     def _driver(self, system: System, venue: VenueConfig, budget: SharedBudget) -> Driver:
         loop = asyncio.get_running_loop()

@@ -251,6 +251,10 @@ VERBS: dict[str, Verb] = {
             "ctosctl probe okx",
         ),
         Verb(
+            "rescue", _other, "Cancel our open orders after the daemon died; while it runs, nothing is done.",
+            "ctosctl rescue --config etc/ctos.yaml",
+        ),
+        Verb(
             "replay", _other, "What a flight recording tells, and whether all of it comes out the same again.",
             "ctosctl replay var/lib/flight/20260301T120000Z-order_unknown.flight",
         ),
@@ -268,6 +272,7 @@ VERBS: dict[str, Verb] = {
 
 ELSEWHERE = {
     "emulate": "ctosd.host.emulate",
+    "rescue": "ctosd.rescue",
     "probe": "ctosd.host.probe",
     "replay": "ctosd.host.replay.command",
     "backup": "ctosd.host.backup.command",

@@ -132,9 +132,9 @@ def _parquet(columns: Sequence[str], lines: Sequence[Line], table: str) -> bytes
         name: [int(line[index]) if name in INTEGERS else line[index] for line in lines]
         for index, name in enumerate(columns)
     }
-    body = io.BytesIO()
+    body = pa.BufferOutputStream()
     pq.write_table(pa.table(cells, schema=schema), body)
-    return body.getvalue()
+    return bytes(body.getvalue().to_pybytes())
 
 
 def _read_parquet(path: Path, columns: Sequence[str], table: str) -> list[Line]:

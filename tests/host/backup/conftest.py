@@ -33,7 +33,7 @@ while not (folder / "stop").exists():
         figures = journal.statistics()
         failures = figures["failures"] + bool(journal.failed)
         os.pwrite(told, struct.pack("<qqqd", seq, failures, figures["checkpoints"], slowest), 0)
-    time.sleep(0.001)
+    time.sleep(0.02)
 journal.close()
 """
 
