@@ -18,6 +18,7 @@ from ctosd.abi.orders import Order
 
 Mode = Literal["active", "reducing", "halted"]
 ZERO = Decimal(0)
+FUTURE_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +149,10 @@ def _price(order: Order, view: View) -> Refusal | None:
         return None
     if view.price is None:
         return Refusal("no_price", f"no market price of {order.symbol} has come yet")
+    if view.price_age_ns < -FUTURE_NS:
+        return Refusal(
+            "stale_price", f"the last price of {order.symbol} is of the future: this machine's clock was set back"
+        )
     limit = view.limits.max_price_age_s
     if limit is None or view.price_age_ns <= max(int(limit * 1e9), view.price_valid_ns):
         return None

@@ -61,7 +61,7 @@ class _Timers:
 
 
 class WallClock(_Timers):
-    """UTC as the machine tells it. Timers ride on the running loop."""
+    """UTC as the machine tells it. Timers ride on the running loop, and keep their distance when somebody sets the clock."""
 
     virtual = False
 
@@ -73,10 +73,15 @@ class WallClock(_Timers):
     def now_ns(self) -> int:
         return time.time_ns()
 
+    def steady_ns(self) -> int:
+        """Time that only goes forward, at its own pace; it has no date."""
+        return time.monotonic_ns()
+
     def call_at(self, when_ns: int, call: Callable[[], None]) -> Deadline:
-        deadline = self._push(when_ns, call)
-        if when_ns < self._armed_ns:
-            self._arm(when_ns)
+        due_ns = self.steady_ns() + when_ns - self.now_ns()
+        deadline = self._push(due_ns, call)
+        if due_ns < self._armed_ns:
+            self._arm(due_ns)
         return deadline
 
     async def sleep(self, seconds: float) -> None:
@@ -86,7 +91,7 @@ class WallClock(_Timers):
         if self._handle is not None:
             self._handle.cancel()
         self._armed_ns = when_ns
-        delay = max(0.0, (when_ns - self.now_ns()) / SECOND)
+        delay = max(0.0, (when_ns - self.steady_ns()) / SECOND)
         self._handle = asyncio.get_running_loop().call_later(delay, self._fire)
 
     def _fire(self) -> None:
@@ -95,7 +100,7 @@ class WallClock(_Timers):
         try:
             # A batch is bounded, so that timers which set timers cannot starve the loop.
             for _ in range(256):
-                call = self._pop_due(self.now_ns())
+                call = self._pop_due(self.steady_ns())
                 if call is None:
                     break
                 call()
@@ -115,6 +120,9 @@ class VirtualClock(_Timers):
         self.next_ns = NEVER
 
     def now_ns(self) -> int:
+        return self.time_ns
+
+    def steady_ns(self) -> int:
         return self.time_ns
 
     def call_at(self, when_ns: int, call: Callable[[], None]) -> Deadline:

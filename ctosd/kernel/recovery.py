@@ -45,6 +45,7 @@ class Recovery:
         self.resolved = 0
         self.adopted = 0
         self.drift: dict[str, Decimal] = {}
+        self._stepped_ns = 0
 
     # -- the venue's word ------------------------------------------------------------------------------------------------------
 
@@ -247,6 +248,8 @@ class Recovery:
         expiry_ns, grace_ns = manifest.expiry_ms * 1_000_000, manifest.grace_ms * 1_000_000
         if self._desk.egress.is_flying(order):
             return False  # its own answer is still on the way
+        if self._stepped_ns and now_ns < self._stepped_ns + expiry_ns + grace_ns:
+            now_ns = 0  # the clock was set: what it says of the order's age proves nothing yet
         if not is_proved_absent(order, now_ns, expiry_ns, grace_ns, found, seen):
             if order.state == "pending":
                 self._blotter.doubt(order)
@@ -259,6 +262,11 @@ class Recovery:
     def _known(self, order: Order) -> None:
         self.resolved += 1
         self._log.info("order_resolved", client_id=order.client_id, strategy=order.strategy, state=order.state)
+
+    def clock_stepped(self, seconds: float) -> None:
+        """Somebody set the clock by so much: windows of time are waited for anew."""
+        self._stepped_ns = self._desk.clock.now_ns()
+        self._log.error("clock_stepped", seconds=round(seconds, 3))
 
     def statistics(self) -> Mapping[str, Any]:
         return {"repairs": self.repairs, "resolved": self.resolved, "asking": len(self._asking), "adopted": self.adopted,

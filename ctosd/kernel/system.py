@@ -113,7 +113,7 @@ def build(
     fold = Fold(journal)
     fold.restore(switch, egress.arming)
     blotter.on_forced = lambda fill: freeze(desk, fill)
-    watchdog = Watchdog(clock, bus, journal)
+    watchdog = Watchdog(clock, bus, journal, recovery.clock_stepped)
     venues = Venues(desk, recovery, fold, jitter, log, watchdog.witness, clock.virtual)
     supervisor = Supervisor(desk, venues.ready, jitter, log)
     return System(

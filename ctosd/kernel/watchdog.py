@@ -6,19 +6,28 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ctosd.abi.clock import Clock, Timer
+from ctosd.abi.clock import Timer
 from ctosd.kernel.bus import Bus
+from ctosd.kernel.clock import VirtualClock, WallClock
 from ctosd.kernel.ports import Journal
 
 BEAT_NS = 100_000_000
 KEPT = 600
 LATE_NS = 1_000_000_000
+STEP_NS = 1_000_000_000
+"""A clock that moves by more than this between two beats, against the steady one, was set."""
 
 
 class Watchdog:
-    """Beats on the loop's own clock and keeps how late each beat came."""
+    """Beats on the loop's own clock and keeps how late each beat came. `on_step(seconds)` hears when somebody sets the clock."""
 
-    def __init__(self, clock: Clock, bus: Bus, journal: Journal) -> None:
+    def __init__(
+        self,
+        clock: WallClock | VirtualClock,
+        bus: Bus,
+        journal: Journal,
+        on_step: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
         self._clock = clock
         self._bus = bus
         self._journal = journal
@@ -26,25 +35,37 @@ class Watchdog:
         self._timer: Timer | None = None
         self._due_ns = 0
         self._beats = 0
+        self._ahead_ns = clock.now_ns() - clock.steady_ns()
+        self._on_step = on_step
+        self.steps = 0
         self.worst_ns = 0
         self.alive = self.witness()
 
     def start(self) -> None:
-        self._due_ns = self._clock.now_ns() + BEAT_NS
-        self._timer = self._clock.call_at(self._due_ns, self._beat)
+        self._next()
+
+    def _next(self) -> None:
+        self._due_ns = self._clock.steady_ns() + BEAT_NS
+        self._timer = self._clock.call_at(self._clock.now_ns() + BEAT_NS, self._beat)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
     def _beat(self) -> None:
-        now_ns = self._clock.now_ns()
-        lag = max(0, now_ns - self._due_ns)
+        lag = max(0, self._clock.steady_ns() - self._due_ns)
         self._lags.append(lag)
         self.worst_ns = max(self.worst_ns, lag)
         self._beats += 1
-        self._due_ns = now_ns + BEAT_NS
-        self._timer = self._clock.call_at(self._due_ns, self._beat)
+        self._look_at_clock()
+        self._next()
+
+    def _look_at_clock(self) -> None:
+        ahead_ns = self._clock.now_ns() - self._clock.steady_ns()
+        step_ns, self._ahead_ns = ahead_ns - self._ahead_ns, ahead_ns
+        if abs(step_ns) > STEP_NS:
+            self.steps += 1
+            self._on_step(step_ns / 1e9)
 
     def witness(self) -> Callable[[], str]:
         """A look of one's own: why the daemon may not be called alive, by what happened since the same look's last time."""
@@ -74,4 +95,5 @@ class Watchdog:
             "lag_p99_ms": round(self.lag_ms(0.99), 3),
             "lag_worst_ms": round(self.worst_ns / 1e6, 3),
             "beats": self._beats,
+            "clock_steps": self.steps,
         }

@@ -48,6 +48,7 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("min_notional", {"size": D("0.001")}, {}),
     ("no_price", {}, {"price": None}),
     ("stale_price", {}, {"price_age_ns": 31 * 10**9}),
+    ("stale_price", {}, {"price_age_ns": -3600 * 10**9}),
     ("price_band", {"price": D("110.1")}, {}),
     ("price_band", {"side": "sell", "price": D("89.9")}, {}),
     ("unresolved", {}, {"unresolved": "c0"}),

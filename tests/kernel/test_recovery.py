@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal as D
 from typing import Any
 
@@ -147,5 +148,27 @@ def test_a_journal_that_does_not_add_up_stops_the_start(monkeypatch: pytest.Monk
         rig = Rig()
         with pytest.raises(InvariantBroken, match="sizes differ"):
             Replay(rig.system.fold, "test", rig.desk).run()
+
+    run_virtual(main())
+
+
+def test_a_clock_that_was_set_proves_no_absence() -> None:
+    """An hour that nobody lived through is no reason to believe that an order can no longer arrive."""
+
+    async def main() -> None:
+        rig = Rig()
+        unit = rig.unit(Idle)
+        manifest = replace(rig.venue.manifest, expiry_ms=5_000, grace_ms=10_000)
+        rig.venue.manifest = manifest  # type: ignore[misc]
+        await rig.start()
+        assert unit.strategy is not None
+        rig.venue.lose(arrived=False)
+        order = await unit.strategy.sys.place_order(SYMBOL, "buy", "limit", "1", "96")
+        order.created_ns -= 3_600 * 10**9
+        rig.system.recovery.clock_stepped(3_600)
+        await asyncio.sleep(14)
+        assert order.state == "unknown"
+        await asyncio.sleep(20)
+        assert order.state == "never_sent"
 
     run_virtual(main())

@@ -95,7 +95,7 @@ async def test_each_coin_is_placed_far_off_and_cancelled(world: World) -> None:
 
 
 async def test_an_unarmed_account_shows_the_gates_own_refusal_once(world: World) -> None:
-    world.rig.desk.egress.lines["test"].armed = False
+    world.rig.desk.egress.lines["test"].live = True
     (placed,) = await world.run()
     assert (placed.ok, placed.state, placed.reason) == (False, "denied", "unarmed")
     assert "test/main is a live account that is not armed" in placed.message
