@@ -20,12 +20,13 @@ endif
 # Hashes make the registry's honesty irrelevant; wheels only, so that installing runs nobody's set-up code.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv --no-input -qq
 
-.PHONY: run setup test bench check lock clean help moved
+.PHONY: run setup test crashes bench check lock clean help moved
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run     set up and start ctosd in the foreground (CONFIG=$(CONFIG))'
 	@echo 'make test    run every test (TESTS=tests/core for a part)'
+	@echo 'make crashes kill -9 at each of the fourteen steps, on each emulator'
 	@echo 'make bench   run the benchmarks and print their figures'
 	@echo 'make check   format, lint, types, import rules, the systemd unit'
 	@echo 'make lock    solve the dependencies again and write .ci/requirements*.txt'
@@ -38,6 +39,9 @@ setup: $(VENV)/.compiled
 
 test: $(VENV)/.test $(VENV)/.clients $(VENV)/.compiled
 	$(BIN)/python -m pytest $(TESTS)
+
+crashes: $(VENV)/.test $(VENV)/.compiled
+	CTOS_CRASHES=1 $(BIN)/python -m pytest tests/test_crashes.py
 
 bench: $(VENV)/.test $(VENV)/.clients $(VENV)/.compiled
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
