@@ -11,6 +11,7 @@ from drivers.paper.candles import Candles
 from drivers.paper.generated import Generated
 from drivers.paper.matching import Engine
 from drivers.paper.recorded import Recorded
+from drivers.paper.shelves import Shelves
 from drivers.paper.tape import Tape
 
 LIVE: frozenset[type] = frozenset({Quote, Trade, BookDelta, Funding})
@@ -140,6 +141,14 @@ class Board:
         quote = self.quote(symbol)
         bids, asks = [(quote.bid, quote.bid_size)], [(quote.ask, quote.ask_size)]
         return BookDelta(self._venue, symbol, bids, asks, quote.time_ns, snapshot=True)
+
+    def shelves(self, symbol: str, levels: int) -> Shelves | None:
+        """A deep book that is kept from look to look; None where the market tells its own."""
+        self.listed(symbol)
+        if not isinstance(self.source, Generated):
+            return None
+        self.open(symbol)
+        return self.source.shelves(symbol, levels)
 
     def klines(self, symbol: str, timeframe: str, limit: int, start_ns: int, end_ns: int) -> list[Bar]:
         """Closed bars, oldest first."""

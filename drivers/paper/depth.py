@@ -52,6 +52,11 @@ class Depth:
         share = (mixed >> 11) * 1.1102230246251565e-16
         return 1 + int(self.usual * (0.15 + 3.0 * share * share * share))
 
+    def end_ns(self, price: int, ns: int) -> int:
+        """Until when the size that stands at a price at `ns` stays the same."""
+        shift = price * 0x2545F491_4F6CDD1D & 0xFFFFFFFFFFFF
+        return (((ns + shift) >> LIFE) + 1 << LIFE) - shift
+
     def ladder(self, best: int, away: int, count: int, spacing: int, ns: int) -> list[Level]:
         """`count` levels from `best` on; `away` is -1 for bids and 1 for asks. Behind the touch they stand on a coarser grid."""
         levels = [(best, self.at(best, ns))]

@@ -15,6 +15,7 @@ import msgspec
 from ctosd.abi import Bar, BookDelta, Funding, Instrument, MarketEvent, Misconfigured, Ports, Quote, Timer
 from drivers.paper import listing
 from drivers.paper.config import MarketConfig
+from drivers.paper.shelves import Shelves
 from drivers.paper.stream import SECOND, Stream
 from drivers.paper.synthetic import FINE_NS, MINUTE, Market, Rules, first_price
 
@@ -135,6 +136,9 @@ class Generated:
 
     def orderbook(self, symbol: str, level: int) -> BookDelta:
         return self.open(symbol).orderbook(self.now_ns(), level)
+
+    def shelves(self, symbol: str, levels: int) -> Shelves:
+        return Shelves(self.open(symbol), levels, self.now_ns)
 
     def funding(self, symbol: str) -> Funding | None:
         stream = self.open(symbol)

@@ -38,6 +38,7 @@ from ctosd.abi import (
 from drivers.paper.conditional import Conditionals
 from drivers.paper.config import PaperConfig
 from drivers.paper.floor import Floor
+from drivers.paper.shelves import Shelves
 
 TRADES_KEPT = 1_000
 
@@ -111,6 +112,10 @@ class Stage:
     def book(self, symbol: str, levels: int) -> BookDelta:
         """The present book as a snapshot, best first; it carries no ids."""
         return self.floor.board.orderbook(symbol, levels)
+
+    def shelves(self, symbol: str, levels: int) -> Shelves | None:
+        """The same book for those who look often: its `turn` works out only what changed. None for a recorded market."""
+        return self.floor.board.shelves(symbol, levels)
 
     def klines(self, symbol: str, timeframe: str, limit: int, start_ns: int = 0, end_ns: int = 0) -> list[Bar]:
         """Closed bars, oldest first."""

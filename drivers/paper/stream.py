@@ -53,7 +53,7 @@ class Stream:
         self._half = traits.spread_bps / 2e4
         self.prices, self.sizes = Grid(instrument.tick), Grid(instrument.lot)
         self.depth = Depth(f"{self._seed}/depth", max(2.0, traits.depth_quote / traits.price / self.sizes.unit))
-        self._spacing = max(1, round(traits.price * SPACING / self.prices.unit))
+        self.spacing = max(1, round(traits.price * SPACING / self.prices.unit))
         self._width = 1.0
         self._premium = self._mean_premium = 0.0
         self._bid = self._ask = 0  # the touch, in ticks
@@ -68,6 +68,11 @@ class Stream:
     def mid(self) -> float:
         """The price behind the touch, off the grid."""
         return self.traits.price * exp(self._level() + self._premium)
+
+    @property
+    def touch(self) -> tuple[int, int]:
+        """Best bid and ask, in ticks."""
+        return self._bid, self._ask
 
     def _level(self) -> float:
         return self.own.beta * self.tide.level + self.own.level
@@ -155,8 +160,8 @@ class Stream:
         return self._delta(bids, asks, ns, self._sequence, snapshot=True)
 
     def _ladders(self, ns: int, levels: int) -> tuple[list[Level], list[Level]]:
-        bids = self.depth.ladder(self._bid, -1, levels, self._spacing, ns)
-        asks = self.depth.ladder(self._ask, 1, levels, self._spacing, ns)
+        bids = self.depth.ladder(self._bid, -1, levels, self.spacing, ns)
+        asks = self.depth.ladder(self._ask, 1, levels, self.spacing, ns)
         bids[0] = (self._bid, max(1, bids[0][1] - int(self._eaten_bid)))
         asks[0] = (self._ask, max(1, asks[0][1] - int(self._eaten_ask)))
         return bids, asks

@@ -7,14 +7,14 @@ level is one update id, so that an event has ``U = previous u + 1`` and ``u`` th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from ctosd.abi import OrderUpdate
 from drivers.backpack.emulator.formats import us
 from drivers.backpack.emulator.markets import Market
+from drivers.paper.shelves import Shelves
 from drivers.paper.stage import Stage
 
 LEVELS = 1_000
@@ -37,40 +37,69 @@ class Change(msgspec.Struct, frozen=True):
     touch: bool  # whether the best bid or ask changed
 
 
+class Kept(NamedTuple):
+    """A book as it stood, written out only when it is asked for."""
+
+    bids: Levels
+    asks: Levels
+    last_id: int
+    time_ns: int
+
+
 class Book:
     """One market's book as it was last told."""
 
-    def __init__(self, market: Market) -> None:
+    def __init__(self, market: Market, shelves: Shelves | None = None) -> None:
         self.market = market
+        self.shelves = shelves
+        self.own: tuple[Levels, Levels] = {}, {}  # what the accounts' orders add to the market's levels
         self.bids: Levels = {}
         self.asks: Levels = {}
         self.last_id = FIRST_ID
         self.time_ns = 0
-        self.older: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.touch = 0.0, 0.0, 0.0, 0.0
+        """Best bid, its size, best ask, its size; zeros where a side is empty."""
+        self._older: deque[Kept] = deque(maxlen=KEPT)
 
     def take(self, bids: Levels, asks: Levels, now_ns: int) -> Change | None:
         """Become this book; what changed, or None."""
-        changed_bids, changed_asks = _changes(self.bids, bids), _changes(self.asks, asks)
+        return self.apply(dict.fromkeys(self.bids, 0.0) | bids, dict.fromkeys(self.asks, 0.0) | asks, now_ns)
+
+    def apply(self, bids: Levels, asks: Levels, now_ns: int) -> Change | None:
+        """Let these levels have these sizes, 0 for none; what of it changed, or None."""
+        changed_bids, changed_asks = _changed(self.bids, bids), _changed(self.asks, asks)
         count = len(changed_bids) + len(changed_asks)
         if not count:
             return None
-        before = self.touch() if self.bids and self.asks else None
+        before = self.touch
         first, self.last_id = self.last_id + 1, self.last_id + count
-        self.bids, self.asks, self.time_ns = bids, asks, now_ns
-        return Change(first, self.last_id, changed_bids, changed_asks, now_ns, self.touch() != before)
-
-    def touch(self) -> tuple[float, float, float, float]:
-        """Best bid, its size, best ask, its size; zeros where a side is empty."""
+        self.time_ns = now_ns
         bid, ask = max(self.bids, default=0.0), min(self.asks, default=0.0)
-        return bid, self.bids.get(bid, 0.0), ask, self.asks.get(ask, 0.0)
+        self.touch = bid, self.bids.get(bid, 0.0), ask, self.asks.get(ask, 0.0)
+        return Change(first, self.last_id, changed_bids, changed_asks, now_ns, self.touch != before)
 
     def snapshot(self, limit: int) -> dict[str, Any]:
         """As GET /depth answers: both sides ascending."""
+        return self._written(Kept(self.bids, self.asks, self.last_id, self.time_ns), limit)
+
+    def keep(self) -> None:
+        """Remember the book as it stands, to be told again later by mistake."""
+        self._older.append(Kept(dict(self.bids), dict(self.asks), self.last_id, self.time_ns))
+
+    @property
+    def has_older(self) -> bool:
+        return bool(self._older)
+
+    def oldest(self, limit: int) -> dict[str, Any]:
+        """The snapshot of the oldest book that is remembered."""
+        return self._written(self._older[0], limit)
+
+    def _written(self, kept: Kept, limit: int) -> dict[str, Any]:
         return {
-            "asks": self._side(sorted(self.asks)[:limit], self.asks),
-            "bids": self._side(sorted(self.bids)[-limit:], self.bids),
-            "lastUpdateId": str(self.last_id),
-            "timestamp": us(self.time_ns),
+            "asks": self._side(sorted(kept.asks)[:limit], kept.asks),
+            "bids": self._side(sorted(kept.bids)[-limit:], kept.bids),
+            "lastUpdateId": str(kept.last_id),
+            "timestamp": us(kept.time_ns),
         }
 
     def _side(self, prices: list[float], levels: Levels) -> list[list[str]]:
@@ -95,18 +124,39 @@ class Books:
         """The book as it stands now; whoever watches has heard of it."""
         book = self._books.get(market.name)
         if book is None:
-            book = self._books[market.name] = Book(market)
-        bids, asks = self._present(market)
-        change = book.take(bids, asks, self._now_ns())
+            book = self._books[market.name] = Book(market, self._stage.shelves(market.symbol, LEVELS))
+        change = self._look(book) if book.shelves is not None else self._look_at_all(book)
         if change is not None:
             self.on_change(book, change)
         return book
 
-    def _present(self, market: Market) -> tuple[Levels, Levels]:
-        shown = self._stage.book(market.symbol, LEVELS)
+    def _look(self, book: Book) -> Change | None:
+        """Only at what may have changed."""
+        shelves = book.shelves
+        assert shelves is not None
+        moved_bids, moved_asks = shelves.turn()
+        before, book.own = book.own, self._own(book.market, shelves.best_bid, shelves.best_ask)
+        (bids, asks), (old_bids, old_asks) = book.own, before
+        return book.apply(
+            _sizes(moved_bids.union(bids, old_bids), shelves.bids, bids),
+            _sizes(moved_asks.union(asks, old_asks), shelves.asks, asks),
+            self._now_ns(),
+        )
+
+    def _look_at_all(self, book: Book) -> Change | None:
+        shown = self._stage.book(book.market.symbol, LEVELS)
         bids, asks = dict(shown.bids), dict(shown.asks)
-        best_bid, best_ask = shown.bids[0][0], shown.asks[0][0]
-        for order in self._own(market):
+        own_bids, own_asks = self._own(book.market, shown.bids[0][0], shown.asks[0][0])
+        return book.take(
+            _sizes(bids.keys() | own_bids, bids, own_bids),
+            _sizes(asks.keys() | own_asks, asks, own_asks),
+            self._now_ns(),
+        )
+
+    def _own(self, market: Market, best_bid: float, best_ask: float) -> tuple[Levels, Levels]:
+        """What stands in the book of the accounts' own orders."""
+        engine, bids, asks = self._stage.floor.engine, Levels(), Levels()
+        for order in (order for account in self._accounts for order in engine.open_orders(account, market.symbol)):
             assert order.price is not None
             price, size = float(order.price), float(order.size - order.filled)
             if order.side == "buy" and price < best_ask:
@@ -115,17 +165,18 @@ class Books:
                 asks[price] = asks.get(price, 0.0) + size
         return bids, asks
 
-    def _own(self, market: Market) -> list[OrderUpdate]:
-        engine = self._stage.floor.engine
-        return [order for account in self._accounts for order in engine.open_orders(account, market.symbol)]
 
-    def keep(self, book: Book) -> None:
-        """Remember the book as it stands, to be told again later by mistake."""
-        book.older.append(book.snapshot(LEVELS))
+def _sizes(prices: Iterable[float], market: Levels, own: Levels) -> Levels:
+    """What stands at each of these prices, the market's and the accounts' together."""
+    return {price: market.get(price, 0.0) + own.get(price, 0.0) for price in prices}
 
 
-def _changes(before: Mapping[float, float], after: Mapping[float, float]) -> Levels:
-    """Levels that are new, changed or (size 0) gone."""
-    changed = {price: size for price, size in after.items() if before.get(price) != size}
-    changed.update((price, 0.0) for price in before if price not in after)
+def _changed(levels: Levels, wanted: Levels) -> Levels:
+    """Bring `levels` to the sizes that are wanted; those that were not there already, size 0 for what is gone."""
+    changed = {price: size for price, size in wanted.items() if levels.get(price, 0.0) != size}
+    for price, size in changed.items():
+        if size:
+            levels[price] = size
+        else:
+            del levels[price]
     return changed

@@ -138,13 +138,13 @@ class Feeds:
     def _put_aside(self, book: Book) -> None:
         if book.time_ns - self._aside.get(book.market.name, 0) >= SNAPSHOT_NS:
             self._aside[book.market.name] = book.time_ns
-            self._books.keep(book)
+            book.keep()
 
     def _touch(self, book: Book, change: Change) -> None:
         market, stream = book.market, f"bookTicker.{book.market.name}"
         if not self._hub.wanted(stream):
             return
-        bid, bid_size, ask, ask_size = book.touch()
+        bid, bid_size, ask, ask_size = book.touch
         data = {
             "e": "bookTicker",
             "E": us(change.time_ns),

@@ -128,10 +128,8 @@ class Public:
         market = self._market(query)
         limit = int(parameter(query, "limit", LIMITS, str(LEVELS)))
         book = self._books.refresh(market)
-        if book.older and self._faults.strikes("stale_snapshot"):
-            found = dict(book.older[0])
-            return told(found | {"asks": found["asks"][:limit], "bids": found["bids"][-limit:]})
-        return told(book.snapshot(limit))
+        stale = book.has_older and self._faults.strikes("stale_snapshot")
+        return told(book.oldest(limit) if stale else book.snapshot(limit))
 
     def trades(self, query: Query) -> Reply:
         return told(self._tape.page(self._market(query).symbol, number(query, "limit", 100, 1_000)))

@@ -30,6 +30,16 @@ def test_sizes_persist_and_then_change() -> None:
     assert 500 < sum(now) / len(now) < 1_500
 
 
+@given(st.integers(1, 10**7), st.integers(0, 10 << LIFE))
+def test_a_size_stays_until_its_end(price: int, passed: int) -> None:
+    """The end that is told is the first instant of the next life."""
+    depth, ns = Depth("seed", 1e9), T0 + passed
+    end_ns = depth.end_ns(price, ns)
+    assert ns < end_ns <= ns + (1 << LIFE)
+    assert depth.at(price, end_ns - 1) == depth.at(price, ns)
+    assert depth.end_ns(price, end_ns) == end_ns + (1 << LIFE)
+
+
 def test_ladders_leave_from_the_touch() -> None:
     """Bids fall and asks rise, each level once; no bid reaches zero."""
     depth = Depth("seed", 10.0)

@@ -7,6 +7,7 @@ import pytest
 from drivers.backpack.emulator.books import FIRST_ID, Book
 from drivers.backpack.emulator.markets import SYMBOLS, Markets, settings_of
 from drivers.paper import listing
+from drivers.paper.stage import Stage
 from tests.drivers.backpack.emulator.counter import PERP, SOL, Counter
 
 MARKETS = Markets({symbol: listing.instrument("backpack", symbol) for symbol in SYMBOLS}, settings_of(None))
@@ -85,6 +86,23 @@ def test_own_orders_stand_in_the_book() -> None:
     after = dict(counter.get("/api/v1/depth", symbol=PERP)["bids"])["140.00"]
     assert float(after) - float(before) == pytest.approx(3)
     assert [level for event in wire.on(f"depth.{PERP}") for level in event["b"] if level[0] == "140.00"][-1][1] == after
+
+
+def test_a_book_that_is_looked_at_whole_tells_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recorded market keeps no shelves: the same frames come of comparing whole books."""
+
+    def told() -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        counter = Counter()
+        wire, _ = counter.listen(f"depth.{PERP}", f"bookTicker.{PERP}")
+        counter.run(4)
+        counter.place(quantity="3")
+        counter.run(4)
+        return wire.on(f"depth.{PERP}") + wire.on(f"bookTicker.{PERP}"), counter.get("/api/v1/depth", symbol=PERP)
+
+    kept = told()
+    monkeypatch.setattr(Stage, "shelves", lambda self, symbol, levels: None)
+    assert told() == kept
+    assert len(kept[0]) > 20
 
 
 def test_a_stale_snapshot_is_older_than_the_stream() -> None:
