@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from ctosd.abi.clock import Clock
-from ctosd.abi.commands import Command, Outcome
+from ctosd.abi.commands import Cancel, Command, Outcome, Rejected
 from ctosd.abi.errors import NotReady
 from ctosd.abi.events import (
     Balance,
@@ -254,8 +254,25 @@ class Driver(ABC):
         return None
 
     async def submit_batch(self, commands: Sequence[Command]) -> Sequence[Outcome]:
-        """Several commands of one account and kind, outcomes in their order. With `can_batch` in as few writes as can be."""
-        return [await self.submit(command) for command in commands]
+        """Several commands of one account and kind, outcomes in their order. With `can_batch` in as few writes as can be.
+
+        Only the driver knows how they go together: unlike `submit`, this takes from the budget what its writes cost.
+        """
+        return [await self._submit_alone(command) for command in commands]
+
+    async def _submit_alone(self, command: Command) -> Outcome:
+        """`submit` for one of several, after it took what it costs."""
+        if self.ports.budget is not None:
+            try:
+                await self.ports.budget.take(self.costs(command), urgent=isinstance(command, Cancel))
+            except NotReady as error:
+                return Rejected(
+                    client_id=command.client_id,
+                    reason="deadline",
+                    message=str(error),
+                    time_ns=self.ports.clock.now_ns(),
+                )
+        return await self.submit(command)
 
     async def cancel_everything(self, account: str, symbol: str = "") -> None:
         """Every open order of the account, whoever's, conditional ones included. Raises `NotReady` when that is not sure."""

@@ -34,6 +34,8 @@ from drivers.binance.limits import Pools
 from drivers.binance.requests import Pairs, Unsupported
 from drivers.binance.rest import Rest
 
+BATCH_ORDERS = 5.0
+
 Find = Callable[[str, str, str], Awaitable[OrderUpdate | None]]
 
 
@@ -249,7 +251,9 @@ class OrderEntry:
         outcomes: dict[int, Outcome] = {}
         for group in self._groups(commands):
             if len(group) == 1:
-                outcomes[group[0]] = await self.submit(commands[group[0]])
+                command = commands[group[0]]
+                held = await self._take(self.costs(command), [command])
+                outcomes[group[0]] = held[0] if held else await self.submit(command)
             else:
                 outcomes.update(zip(group, await self._together([commands[place] for place in group])))
         return [outcomes[place] for place in range(len(commands))]
@@ -300,6 +304,21 @@ class OrderEntry:
             outcomes.update(zip(left, sent))
         return [outcomes[place] for place in range(len(commands))]
 
+    async def _take(self, costs: Costs, commands: Sequence[Command]) -> list[Outcome]:
+        """Take what a write of a batch costs. Empty when it may leave, else why none of its commands did."""
+        if self._ports.budget is None:
+            return []
+        try:
+            await self._ports.budget.take(costs, urgent=isinstance(commands[0], Cancel))
+        except NotReady as error:
+            return [self._rejected(command, "deadline", str(error)) for command in commands]
+        return []
+
+    def _batch_costs(self, name: str, account: str) -> Costs:
+        """A batch of orders counts as five in the short pool, however many there are, and as one in the long one."""
+        costs = self._pools.weight(self._rest.calls[name].weight)
+        return costs if name == "cancel_batch" else costs + self._pools.orders(account, BATCH_ORDERS)
+
     async def _send_batch(self, account: Account, commands: Sequence[Command], pairs: list[Pairs]) -> list[Outcome]:
         first = commands[0]
         cancels = [command for command in commands if isinstance(command, Cancel)]
@@ -307,6 +326,9 @@ class OrderEntry:
             name, body = "cancel_batch", requests.cancel_batch(cancels, self._natives[first.symbol])
         else:
             name, body = "place_batch" if isinstance(first, Place) else "amend_batch", requests.batch(pairs)
+        held = await self._take(self._batch_costs(name, account.name), commands)
+        if held:
+            return held
         for command in commands:
             if isinstance(command, Place):
                 account.send(command)

@@ -67,6 +67,8 @@ class Orders:
         """What the command takes from the limits. Raises `CallerMistake` for what is not listed."""
         if isinstance(command, Place) and command.trigger is not None:
             return self._account(command).cost("trd.algo")
+        if isinstance(command, Cancel) and command.client_id in self._account(command).conditionals.armed:
+            return self._account(command).cost("trd.algo_cancel")
         kind = operation_of(command)
         key = kind, command.account, command.symbol
         costs = self._costs.get(key)
@@ -135,7 +137,7 @@ class Orders:
         for place, command in enumerate(commands):
             product = self._listing.by_symbol.get(command.symbol)
             if product is None or not self._is_plain(command):
-                found[place] = await self.submit(command)
+                found[place] = await self._submit_alone(command)
                 continue
             try:
                 self._write(command, product, by_code=False)
@@ -158,9 +160,19 @@ class Orders:
             return command.trigger is None
         return command.client_id not in account.conditionals.armed
 
+    async def _submit_alone(self, command: Command) -> Outcome:
+        """One of several that goes by itself, after it took what it costs."""
+        account = self._accounts.get(command.account)
+        if self._ports.budget is not None and account is not None and command.symbol in self._listing.by_symbol:
+            try:
+                await self._ports.budget.take(self.costs(command), urgent=isinstance(command, Cancel))
+            except NotReady as error:
+                return self._reject(command, "deadline", str(error))
+        return await self.submit(command)
+
     async def _submit_part(self, commands: list[Command], products: list[Product]) -> list[Outcome]:
         if len(commands) == 1:  # the venue charges it to the bucket of single orders
-            return [await self.submit(commands[0])]
+            return [await self._submit_alone(commands[0])]
         account, now_ns = self._account(commands[0]), self._ports.clock.now_ns
         kind = operation_of(commands[0])
         counts: dict[str, int] = {}
@@ -168,9 +180,15 @@ class Orders:
             counts[product.native] = counts.get(product.native, 0) + 1
         limit = {PLACE: "trd.batch_place", AMEND: "trd.batch_amend", CANCEL: "trd.batch_cancel"}[kind]
         costs = [(account.scope(limit, native), float(count)) for native, count in counts.items()]
+        derivatives = sum(not product.spot for product in products)
+        if kind != CANCEL and derivatives:
+            costs.append((account.scope("trd.subaccount"), float(derivatives)))
         try:
             if self._ports.budget is not None:
                 await self._ports.budget.take(costs, urgent=kind == CANCEL)
+        except NotReady as error:
+            return [self._reject(command, "deadline", str(error)) for command in commands]
+        try:
             verdicts = await self._send(BATCHES[kind], commands, account, products, costs)
         except NotReady as error:
             return [self._reject(command, "venue_down", str(error)) for command in commands]
