@@ -58,7 +58,6 @@ TESTED_BY = {
     "ctosd/ctl/__main__.py": "tests/test_ctl.py",
     "ctosd/daemon.py": "tests/test_boot.py",
     "ctosd/host/config/settings.py": "tests/host/config/test_reading.py",
-    "ctosd/host/config/stanza.py": "tests/host/config/test_reading.py",
     "ctosd/host/config/stanza_unit.py": "tests/host/config/test_reading.py",
     "ctosd/host/config/stanza_venue.py": "tests/host/config/test_reading.py",
     "ctosd/host/httpwire.py": "tests/host/test_http.py",

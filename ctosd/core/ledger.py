@@ -33,10 +33,12 @@ from ctosd.core.holding import (
     write,
 )
 
-__all__ = ["EXTERNAL", "WHOLE", "Holding", "Ledger", "cash", "pnl", "unrealised"]
+__all__ = ["DUST", "EXTERNAL", "WHOLE", "Holding", "Ledger", "cash", "pnl", "unrealised"]
 
 EXTERNAL = "external"
 """The strategy that holds what no strategy of ours ordered."""
+DUST = "dust"
+"""The strategy that holds what exits left because no order can be so small."""
 WHOLE = ""
 """In place of a strategy's name: the account's own netted book."""
 

@@ -84,6 +84,8 @@ def _strategy(strategy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
     elif state == "stopped" and wanted == "running":
         yield f"{name} should run, but is stopped{why}", f"ctosctl start {name}"
+    if left := strategy.get("remained"):
+        yield f"{name} has left the market, but for {', '.join(left)}", f"ctosctl flatten {name}"
 
 
 def _why(strategy: Mapping[str, Any]) -> str:

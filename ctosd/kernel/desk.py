@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,7 @@ from ctosd.abi.instruments import Instrument, Side
 from ctosd.abi.orders import Order
 from ctosd.core.gate import Limits, Mode
 from ctosd.core.ids import ClientIds
+from ctosd.core.ledger import DUST
 from ctosd.kernel.blotter import Blotter
 from ctosd.kernel.bus import Bus
 from ctosd.kernel.clock import SECOND
@@ -26,6 +28,7 @@ from ctosd.kernel.switch import Switch
 from ctosd.kernel.tasks import Tasks
 
 FLATTEN_TRIES = 5
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,10 @@ class Desk:
     async def cancel_own(self, seat: Seat, symbol: str = "", account: str = "") -> list[Order]:
         """Cancel every open order of a strategy; returns them as they are afterwards."""
         orders = self.blotter.open_orders(seat.name, account, symbol)
+        by_account: dict[str, list[Order]] = {}
         for order in orders:
-            await self.egress.cancel(seat, order)
+            by_account.setdefault(order.account, []).append(order)
+        await asyncio.gather(*(self.egress.cancel_together(seat, each) for each in by_account.values()))
         return orders
 
     async def close_own(self, seat: Seat, symbol: str = "", account: str = "") -> list[Order]:
@@ -107,10 +112,9 @@ class Desk:
         instrument = self.instrument(account, symbol)
         for attempt in range(FLATTEN_TRIES):
             size = self.blotter.ledger.position(account, seat.name, symbol).size
-            closable = instrument.floor_size(abs(size))
-            if instrument.max_market_size is not None:
-                closable = min(closable, instrument.floor_size(instrument.max_market_size))
-            if closable < max(instrument.min_size, instrument.lot):
+            closable = _closable(instrument, abs(size), self.market.mark(instrument.venue, symbol))
+            if not closable:
+                self._sweep(account, seat.name, symbol, size)
                 break
             side: Side = "sell" if size > 0 else "buy"
             order = self.order(seat, account, symbol, side, closable, reduce_only=instrument.kind == "perp", tag="exit")
@@ -120,6 +124,11 @@ class Desk:
             if order.is_open:
                 await self.clock.sleep(0.05 * (attempt + 1))
         return placed
+
+    def _sweep(self, account: str, strategy: str, symbol: str, size: Decimal) -> None:
+        """What no order can close is dust: the strategy is flat, and the account's position still adds up."""
+        if size and size * self.blotter.ledger.position(account, DUST, symbol).size >= 0:
+            self.blotter.transfer(account, symbol, strategy, DUST, size)
 
     def order(
         self,
@@ -167,6 +176,17 @@ class Desk:
         end_ns = self.clock.now_ns() + int(within_s * SECOND)
         while self.blotter.open_orders(seat.name) and self.clock.now_ns() < end_ns:
             await self.clock.sleep(0.02)
+
+
+def _closable(instrument: Instrument, size: Decimal, mark: Decimal | None) -> Decimal:
+    """How much of `size` one market order can close; 0 when the venue takes no order so small."""
+    most = instrument.max_market_size
+    found = instrument.floor_size(size if most is None else min(size, most))
+    if found < max(instrument.min_size, instrument.lot):
+        return ZERO
+    if instrument.kind == "spot" and mark is not None and found * mark < instrument.min_notional:
+        return ZERO
+    return found
 
 
 def freeze(desk: Desk, fill: Fill) -> None:

@@ -6,7 +6,7 @@ Nothing here repeats a place or an amend. An outcome that cannot be read is `unk
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -125,35 +125,42 @@ class Egress:
         refusal = None if privileged else _fenced(seat)
         return refusal or gate.check_again(order, self.sight.view(seat, order, privileged))
 
-    async def _intend(self, seat: Seat, line: Line, act: str, body: Any) -> Refusal | None:
-        """Make the intent durable. A refusal means that nothing may be sent."""
+    async def _intend(self, seat: Seat, line: Line, act: str, *bodies: Any) -> Refusal | None:
+        """Make the intents durable, all at once. A refusal means that nothing may be sent."""
         seat.save()
-        seq = self._blotter.record("intent", seat.name, {"act": act, "order": body})
-        line.intents += 1
+        seq = 0
+        for body in bodies:
+            seq = self._blotter.record("intent", seat.name, {"act": act, "order": body})
+        line.intents += len(bodies)
         if self._journal.commit_now(seq):
             return None
         try:
             await self._journal.committed(seq)
         except CtosError as error:
-            self._unsent(seat, act, body)
+            self._unsent(seat, act, bodies)
             return Refusal("journal", str(error))
         except asyncio.CancelledError:
-            self._unsent(seat, act, body)
-            if isinstance(body, Order):
-                self._refuse(body, Refusal("fenced", "cancelled before it was sent"))
+            self._unsent(seat, act, bodies)
+            for body in bodies:
+                if isinstance(body, Order):
+                    self._refuse(body, Refusal("fenced", "cancelled before it was sent"))
             raise
         return None
 
-    def _unsent(self, seat: Seat, act: str, body: Any) -> None:
-        """The intent may reach the disk yet; say beside it that nothing was sent."""
-        self._blotter.record("outcome", seat.name, {"act": act, "client_id": body.client_id, "outcome": "never_sent"})
+    def _unsent(self, seat: Seat, act: str, bodies: Sequence[Any]) -> None:
+        """The intents may reach the disk yet; say beside them that nothing was sent."""
+        for body in bodies:
+            outcome = {"act": act, "client_id": body.client_id, "outcome": "never_sent"}
+            self._blotter.record("outcome", seat.name, outcome)
 
     async def _send(self, line: Line, command: Command, conclude: Callable[[Outcome], None]) -> None:
         """Exactly one write. It goes on to its outcome and its conclusion even when the strategy that wanted it is cancelled."""
         line.writes += 1
         line.meant += not isinstance(command, Cancel)
-        self.flying[command.client_id] = self.flying.get(command.client_id, 0) + 1
-        coro = self._submit(line, command, conclude)
+        self._lift(command)
+        await self._go(self._submit(line, command, conclude))
+
+    async def _go(self, coro: Coroutine[Any, Any, None]) -> None:
         # The bytes leave here and now, without a turn of the loop; what has to wait for the answer gets a task of its own.
         try:
             yielded = coro.send(None)
@@ -172,6 +179,26 @@ class Egress:
         if isinstance(outcome, Unknown):
             line.unknown += 1
         conclude(outcome)
+
+    async def _submit_together(self, line: Line, cancels: Mapping[Cancel, Order]) -> None:
+        commands = list(cancels)
+        try:
+            outcomes = await line.driver.submit_batch(commands)
+        except Exception as error:
+            self._log.error(
+                "driver_raised", venue=line.driver.venue, client_id=commands[0].client_id, reason=repr(error)
+            )
+            why = f"the driver raised {error!r}"
+            outcomes = [Unknown(client_id=command.client_id, message=why) for command in commands]
+        finally:
+            for command in commands:
+                self._land(command.client_id)
+        for order, outcome in zip(cancels.values(), outcomes, strict=True):
+            line.unknown += isinstance(outcome, Unknown)
+            self._conclude_cancel(order, outcome)
+
+    def _lift(self, command: Command) -> None:
+        self.flying[command.client_id] = self.flying.get(command.client_id, 0) + 1
 
     def _land(self, client_id: str) -> None:
         self.flying[client_id] -= 1
@@ -268,7 +295,7 @@ class Egress:
         if not order.is_open:
             return order
         line = self.line(order.account)
-        command = Cancel(account=order.account, client_id=order.client_id, venue_id=order.venue_id, symbol=order.symbol)
+        command = _cancel(order)
         deadline_ns = self._clock.now_ns() + 12 * DEADLINE_NS
         refusal = await self._turn(seat, line, command, deadline_ns, True, order, True)
         if refusal is None and order.is_open:
@@ -280,6 +307,23 @@ class Egress:
         if order.is_open:
             await self._send(line, command, lambda outcome: self._conclude_cancel(order, outcome))
         return order
+
+    async def cancel_together(self, seat: Seat, orders: Sequence[Order]) -> None:
+        """`cancel` for several orders of one account: none waits for another's answer, and the venue's batches are used."""
+        orders = [order for order in orders if order.is_open]
+        line = self.line(orders[0].account) if orders else None
+        if line is None or len(orders) == 1 or not line.driver.manifest.can_batch:
+            await asyncio.gather(*(self.cancel(seat, order) for order in orders))
+            return
+        cancels = {_cancel(order): order for order in orders}
+        await self._intend(seat, line, "cancel", *cancels)
+        cancels = {command: order for command, order in cancels.items() if order.is_open}
+        if not cancels:
+            return
+        for command in cancels:
+            self._lift(command)
+        line.writes += len(cancels)
+        await self._go(self._submit_together(line, cancels))
 
     def _conclude_cancel(self, order: Order, outcome: Outcome) -> None:
         self._blotter.record("outcome", order.strategy, {"act": "cancel", **_plain(outcome)})
@@ -317,6 +361,10 @@ def _place(order: Order, now_ns: int, expiry_ms: int) -> Place:
         trigger=order.trigger,
         expires_ns=now_ns + expiry_ms * 1_000_000 if expiry_ms else 0,
     )
+
+
+def _cancel(order: Order) -> Cancel:
+    return Cancel(account=order.account, client_id=order.client_id, venue_id=order.venue_id, symbol=order.symbol)
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:

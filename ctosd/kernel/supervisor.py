@@ -63,6 +63,7 @@ class Supervisor:
             unit.retry.cancel()
             unit.retry = None
         unit.move("starting", reason)
+        unit.remained = ()
         unit.task = asyncio.get_running_loop().create_task(self._life(unit), name=unit.name)
         unit.task.add_done_callback(lambda task: self._ended(unit, task))
 
@@ -153,9 +154,12 @@ class Supervisor:
         try:
             remained = await self._desk.leave(unit.seat, policy)
         except CtosError as error:
+            unit.remained = (f"{policy} failed: {error}",)
             self._log.error("exit_failed", strategy=unit.name, policy=policy, reason=str(error))
             return
-        if remained["orders"] or (policy == "flatten" and remained["positions"]):
+        orders, positions = remained["orders"], remained["positions"] if policy == "flatten" else ()
+        unit.remained = (*(f"order {client_id}" for client_id in orders), *positions)
+        if unit.remained:
             self._log.warning("exit_incomplete", strategy=unit.name, policy=policy, **remained)
 
     # -- fences ------------------------------------------------------------------------------------------------------------

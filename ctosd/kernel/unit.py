@@ -88,6 +88,7 @@ class Unit:
         self.failures = 0
         self.last_error = ""
         self.reason = ""
+        self.remained: tuple[str, ...] = ()  # what its exit policy could not end, in words
         self.backoff_s = 0.0
         self.task: asyncio.Task[None] | None = None
         self.strays: set[asyncio.Task[None]] = set()

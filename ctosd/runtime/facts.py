@@ -93,6 +93,7 @@ class Facts:
             "last_error": unit.last_error,
             "reason": unit.reason,
             "backoff_s": round(unit.backoff_s, 3) if unit.state == "backoff" else 0,
+            "remained": list(unit.remained),
         }
 
     def strategy(self, unit: Unit) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
@@ -15,7 +16,7 @@ from ctosd.abi.orders import Order
 from ctosd.abi.syscalls import Syscalls
 from ctosd.core import gate
 from ctosd.core.gate import Limits, Mode
-from ctosd.core.ledger import EXTERNAL
+from ctosd.core.ledger import DUST, EXTERNAL
 from ctosd.kernel.arming import Grant
 from ctosd.kernel.desk import set_mode
 from ctosd.kernel.seat import Seat
@@ -127,12 +128,13 @@ class Operator(Facts):
 
     def _adopt_position(self, strategy: str, account: str, symbol: str, size: str) -> Record:
         desk = self.system.desk
-        held = desk.blotter.ledger.position(account, EXTERNAL, symbol).size
+        source = EXTERNAL if desk.blotter.ledger.position(account, EXTERNAL, symbol).size else DUST
+        held = desk.blotter.ledger.position(account, source, symbol).size
         try:
             moved = Decimal(size) if size else held
         except InvalidOperation:
             raise CallerMistake(f"size must be a number with the position's sign, not {size!r}") from None
-        desk.blotter.transfer(account, symbol, EXTERNAL, strategy, moved)
+        desk.blotter.transfer(account, symbol, source, strategy, moved)
         return self._position(desk.blotter.ledger.position(account, strategy, symbol), strategy)
 
     async def flatten(self, by: str, strategy: str = "", reason: str = "") -> Record:
@@ -146,8 +148,7 @@ class Operator(Facts):
         else:
             self._switch("halted", by, reason or f"flattened by {by}")
             seats = [*(unit.seat for unit in s.supervisor.units.values()), self.seat]
-            for seat in seats:
-                await s.desk.leave(seat, "flatten")
+            await asyncio.gather(*(s.desk.leave(seat, "flatten") for seat in seats))
         placed = [order for cid, order in s.desk.blotter.orders.items() if cid not in first]
         return {"orders": [order_record(order) for order in placed], "remaining": self._remaining(seats)}
 

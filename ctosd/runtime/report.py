@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from ctosd.core.holding import pnl
-from ctosd.core.ledger import EXTERNAL
+from ctosd.core.ledger import DUST, EXTERNAL
 from ctosd.runtime.facts import Facts, text
 
 ZERO = Decimal(0)
@@ -16,9 +16,10 @@ def summarise(facts: Facts, events: int, wall_s: float) -> dict[str, Any]:
     """Everything that a run should be remembered by. `events` is what the market said, `wall_s` how long that took."""
     system = facts.system
     ledger, blotter = system.desk.blotter.ledger, system.desk.blotter
-    owners = [*system.supervisor.units, EXTERNAL]
+    units = system.supervisor.units
+    owners = [*units, *(name for name in (EXTERNAL, DUST) if any(ledger.holdings(name)))]
     return {
-        "strategies": [_strategy(facts, name) for name in owners if name != EXTERNAL or any(ledger.holdings(name))],
+        "strategies": [_strategy(facts, name) for name in owners],
         "orders": blotter.counts["placed"],
         "denied": blotter.counts["denied"],
         "rejected": blotter.counts["rejected"],

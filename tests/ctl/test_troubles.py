@@ -66,6 +66,14 @@ def test_a_strategy_in_trouble(state, what, mend):
     assert mend in remedy
 
 
+def test_what_an_exit_left_behind():
+    """Each order and position by name, and the command that tries again."""
+    unit = {"name": "g", "state": "stopped", "wanted": "stopped", "remained": ["order c1", "0.5 BTC/USDT on okx/main"]}
+    ((said, remedy),) = troubles(WELL | {"strategies": [unit]})
+    assert said == "g has left the market, but for order c1, 0.5 BTC/USDT on okx/main"
+    assert remedy == "ctosctl flatten g"
+
+
 def test_the_gravest_comes_first():
     """The journal before the switch, the switch before a strategy."""
     bad = {"mode": "halted", "journal": {"failed": "x"}, "strategies": [{"name": "g", "state": "parked"}]}

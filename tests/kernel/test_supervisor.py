@@ -11,8 +11,10 @@ import pytest
 
 from ctosd.abi import CtosError, Fenced, Fill, Misconfigured, NotReady, Order, Quote, Strategy
 from ctosd.core.gate import Limits
+from ctosd.core.ledger import DUST
 from ctosd.core.restart import RestartPolicy
 from ctosd.kernel.unit import ExitPolicy
+from ctosd.testing.journal import MemoryJournal
 from ctosd.testing.rig import Rig, run_virtual
 from ctosd.testing.venue import perpetual
 
@@ -187,6 +189,49 @@ def test_exit_policies(policy: Any, open_left: int, size_left: str) -> None:
         assert rig.desk.blotter.ledger.position("test/main", "mine", SYMBOL).size == D(size_left)
         assert unit.state == "stopped"
         assert rig.desk.blotter.ledger.check() == []
+
+    run_virtual(main())
+
+
+def test_what_no_order_can_close_is_booked_as_dust() -> None:
+    """A fee in coins leaves a part of a lot: the exit closes the rest, and the strategy is flat all the same."""
+    spot = perpetual(symbol="BTC/USDT", kind="spot", settle="", max_leverage=D(1))
+
+    class One(Strategy):
+        async def on_start(self) -> None:
+            await self.sys.place_order("BTC/USDT", "buy", "limit", "1", "99")
+
+    async def main() -> None:
+        rig = Rig(instruments=[spot])
+        unit = rig.unit(One, exit=ExitPolicy(stop="flatten"))
+        await rig.start()
+        bought = rig.venue.fill(next(iter(rig.venue.book)), tell=False)
+        rig.venue.push(msgspec.structs.replace(bought, fee=D("0.0004"), fee_asset="BTC"))
+        rig.venue.replies.append(lambda c: (rig.venue.accept(c), rig.venue.fill(c.client_id, price=D(100)))[0])
+        await rig.system.supervisor.stop(unit, "test")
+        ledger = rig.desk.blotter.ledger
+        assert rig.venue.received[-1].size == D("0.999")
+        assert [ledger.position("test/main", name, "BTC/USDT").size for name in ("mine", DUST)] == [D(0), D("0.0006")]
+        assert (unit.remained, ledger.check()) == ((), [])
+        again = Rig(journal=MemoryJournal(2, list(rig.journal.kept)), instruments=[spot])
+        again.unit(One)
+        await again.start()
+        assert again.desk.blotter.ledger.position("test/main", DUST, "BTC/USDT").size == D("0.0006")
+
+    run_virtual(main())
+
+
+def test_what_an_exit_could_not_end_is_told() -> None:
+    async def main() -> None:
+        rig = Rig()
+        unit = rig.unit(Trader, exit=ExitPolicy(stop="flatten"))
+        await rig.start()
+        rig.venue.fill(next(iter(rig.venue.book)))
+        rig.venue.reject("insufficient")
+        await rig.system.supervisor.stop(unit, "test")
+        assert unit.remained == (f"1 {SYMBOL} on test/main",)
+        rig.system.supervisor.start(unit, "again")
+        assert unit.remained == ()
 
     run_virtual(main())
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from ctosd.abi.errors import CallerMistake, Misconfigured
 from ctosd.abi.instruments import normalise_symbol, split_symbol
+from ctosd.core.ledger import DUST, EXTERNAL
 from ctosd.host import modprobe
 from ctosd.host.config.document import Section
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+RESERVED = (DUST, EXTERNAL, "operator")
 
 
 class Resolver:
@@ -36,7 +38,10 @@ class Resolver:
 
 
 def check_name(name: str, what: str, section: Section, *steps: str) -> None:
-    if _NAME.fullmatch(name):
+    if _NAME.fullmatch(name) and not (what == "strategy" and name in RESERVED):
+        return
+    if name in RESERVED:
+        section.wrong(f'the strategy name "{name}" is what CTOS books other things under: choose another', *steps)
         return
     better = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     hint = f': write "{better}"' if better else ""
