@@ -63,7 +63,7 @@ class Rest:
         self, path: str, params: Params = NOTHING, *, history: bool = False, urgent: bool = False
     ) -> Response:
         """A public read. Raises `NotReady`, as `VenueError` when the venue refused."""
-        await self._take(PUBLIC, history=history, urgent=urgent)
+        await self.take(PUBLIC, history=history, urgent=urgent)
         return self._checked(await self._send("GET", _target(path, params), USER_AGENT, b""), PUBLIC, history=history)
 
     async def ask(
@@ -71,11 +71,12 @@ class Rest:
     ) -> Response:
         """A signed read of the account `scope`. Raises `NotReady`, as `VenueError` when the venue refused."""
         history = path.startswith("/wapi/v1/history/")
-        await self._take(scope, history=history, urgent=urgent)
+        await self.take(scope, history=history, urgent=urgent)
         headers = self._headers(signer, instruction(name, params), self._window_ms)
         return self._checked(await self._send("GET", _target(path, params), headers, b""), scope, history=history)
 
-    async def _take(self, scope: str, *, history: bool, urgent: bool) -> None:
+    async def take(self, scope: str, *, history: bool = False, urgent: bool = False) -> None:
+        """Take what one request costs. Raises `NotReady` when that would take too long."""
         if self._ports.budget is not None:
             await self._ports.budget.take(cost(scope, history=history), urgent=urgent)
 
@@ -89,7 +90,7 @@ class Rest:
 
     async def change(self, scope: str, signer: Signer, write: Write, *, urgent: bool = False) -> Response:
         """A write that is not one of the kernel's commands, and may be repeated. Raises `NotReady` as a read does."""
-        await self._take(scope, history=False, urgent=urgent)
+        await self.take(scope, history=False, urgent=urgent)
         return self._checked(await self.write(signer, write, self._window_ms), scope, history=False)
 
     async def write(self, signer: Signer, write: Write, window_ms: int) -> Response:

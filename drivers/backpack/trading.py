@@ -192,16 +192,27 @@ class Trading:
     # -- several at once ------------------------------------------------------------------------------------------------
 
     async def submit_batch(self, account: Account, commands: Sequence[Command]) -> list[Outcome]:
-        """Orders go together, twenty at a time; anything else goes alone."""
+        """Orders go together, twenty at a time; anything else goes alone. Each request takes what it costs."""
         outcomes: list[Outcome] = []
         places = [command for command in commands if isinstance(command, Place)]
         if len(places) < len(commands) or len(places) == 1 or account.signer is None:
-            return [await self.submit(account, command) for command in commands]
+            return [await self._submit_alone(account, command) for command in commands]
         for start in range(0, len(places), BATCH):
             outcomes += await self._batch(account, account.signer, places[start : start + BATCH])
         return outcomes
 
+    async def _submit_alone(self, account: Account, command: Command) -> Outcome:
+        try:
+            await self._rest.take(account.name, urgent=isinstance(command, Cancel))
+        except NotReady as error:
+            return self._refuse(command.client_id, "deadline", str(error))
+        return await self.submit(account, command)
+
     async def _batch(self, account: Account, signer: Signer, places: Sequence[Place]) -> list[Outcome]:
+        try:
+            await self._rest.take(account.name)
+        except NotReady as error:
+            return [self._refuse(place.client_id, "deadline", str(error)) for place in places]
         prepared = self._prepare(account, places)
         ready = [each for each in prepared if isinstance(each, Ready)]
         answers = iter(await self._send_batch(account, signer, ready) if ready else ())
