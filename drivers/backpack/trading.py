@@ -6,6 +6,7 @@ signature ends when the order expires, so that the venue refuses it when it is l
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -196,7 +197,7 @@ class Trading:
         outcomes: list[Outcome] = []
         places = [command for command in commands if isinstance(command, Place)]
         if len(places) < len(commands) or len(places) == 1 or account.signer is None:
-            return [await self._submit_alone(account, command) for command in commands]
+            return await asyncio.gather(*(self._submit_alone(account, command) for command in commands))
         for start in range(0, len(places), BATCH):
             outcomes += await self._batch(account, account.signer, places[start : start + BATCH])
         return outcomes

@@ -7,6 +7,7 @@ algo service is asked, for a conditional order has the same id to us. Nothing ca
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -248,15 +249,15 @@ class OrderEntry:
 
     async def submit_batch(self, commands: Sequence[Command]) -> list[Outcome]:
         """As few writes as can be: USDⓈ-M takes 5 places or amends, or 10 cancels of one symbol, in one. Outcomes in order."""
-        outcomes: dict[int, Outcome] = {}
-        for group in self._groups(commands):
-            if len(group) == 1:
-                command = commands[group[0]]
-                held = await self._take(self.costs(command), [command])
-                outcomes[group[0]] = held[0] if held else await self.submit(command)
-            else:
-                outcomes.update(zip(group, await self._together([commands[place] for place in group])))
+        groups = self._groups(commands)
+        told = await asyncio.gather(*(self._submit_group([commands[place] for place in group]) for group in groups))
+        outcomes = {place: outcome for group, each in zip(groups, told) for place, outcome in zip(group, each)}
         return [outcomes[place] for place in range(len(commands))]
+
+    async def _submit_group(self, commands: list[Command]) -> Sequence[Outcome]:
+        if len(commands) > 1:
+            return await self._together(commands)
+        return await self._take(self.costs(commands[0]), commands) or [await self.submit(commands[0])]
 
     def _groups(self, commands: Sequence[Command]) -> list[list[int]]:
         """Places in `commands` of those that can go together, each group no larger than the venue takes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -134,10 +135,11 @@ class Orders:
         """Commands of one account and kind, 20 in a message; outcomes in their order."""
         found: dict[int, Outcome] = {}
         plain: list[tuple[int, Command, Product]] = []
+        alone: list[int] = []
         for place, command in enumerate(commands):
             product = self._listing.by_symbol.get(command.symbol)
             if product is None or not self._is_plain(command):
-                found[place] = await self._submit_alone(command)
+                alone.append(place)
                 continue
             try:
                 self._write(command, product, by_code=False)
@@ -145,10 +147,14 @@ class Orders:
                 found[place] = self._reject(command, _word(error), str(error))
             else:
                 plain.append((place, command, product))
-        for start in range(0, len(plain), LARGEST_BATCH):
-            part = plain[start : start + LARGEST_BATCH]
-            outcomes = await self._submit_part([each[1] for each in part], [each[2] for each in part])
-            found.update(zip((each[0] for each in part), outcomes, strict=True))
+        parts = [plain[start : start + LARGEST_BATCH] for start in range(0, len(plain), LARGEST_BATCH)]
+        groups = [alone, *([each[0] for each in part] for part in parts)]
+        told = await asyncio.gather(
+            asyncio.gather(*(self._submit_alone(commands[place]) for place in alone)),
+            *(self._submit_part([each[1] for each in part], [each[2] for each in part]) for part in parts),
+        )
+        for group, outcomes in zip(groups, told, strict=True):
+            found.update(zip(group, outcomes, strict=True))
         return [found[place] for place in range(len(commands))]
 
     def _is_plain(self, command: Command) -> bool:
