@@ -68,6 +68,7 @@ def on_fill(order: Order, fill: Fill) -> str:
     order.filled += fill.size
     order.notional += fill.size * fill.price
     order.fee += fill.fee
+    order.venue_id = order.venue_id or fill.venue_id
     order.updated_ns = max(order.updated_ns, fill.time_ns)
     if order.filled > order.size:
         violation = f"{order.client_id}: filled {order.filled} of {order.size}"

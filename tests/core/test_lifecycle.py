@@ -53,6 +53,13 @@ def test_a_late_ack_after_a_fill_keeps_the_fill() -> None:
     assert (early.state, early.filled) == ("partially_filled", D(4))
 
 
+def test_a_fill_tells_the_venues_number() -> None:
+    """Where the answer to the place was lost, it is the only one that does."""
+    lost = order(state="unknown")
+    lifecycle.on_fill(lost, fill(D(10)))
+    assert (lost.state, lost.venue_id) == ("filled", "v1")
+
+
 def test_terminal_states_are_never_left() -> None:
     done = order(state="cancelled")
     assert lifecycle.on_update(done, update("open"))[0] is False
