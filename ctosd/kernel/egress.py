@@ -36,6 +36,10 @@ ZERO = Decimal(0)
 MILLISECOND = 1_000_000
 
 
+OnDecision = Callable[[Order, View, Refusal | None, bool], None]
+"""Hears what the gate answered to an order, and whether it was the second look, after a wait."""
+
+
 class Egress:
     """Takes orders from seats to venues."""
 
@@ -55,7 +59,7 @@ class Egress:
         self.sight = Sight(clock, market, blotter, switch, self.arming, house, self.lines)
         self.flying: dict[str, int] = {}  # client id -> commands that have left and are not answered
         self.on_unknown: Callable[[Order], None] = lambda order: None
-        self.on_decision: Callable[[Order, View, Refusal | None], None] = lambda order, view, refusal: None
+        self.on_decision: OnDecision = lambda order, view, refusal, again: None
 
     def line(self, account: str) -> Line:
         return self.lines[account.partition("/")[0]]
@@ -67,7 +71,7 @@ class Egress:
         now_ns = self._clock.now_ns()
         view = self.sight.view(seat, order, privileged)
         refusal = gate.check(order, view)
-        self.on_decision(order, view, refusal)
+        self.on_decision(order, view, refusal, False)
         refusal = refusal or _unable(self.line(order.account), order)
         if refusal is not None:
             return self._deny(seat, order, refusal, privileged)
@@ -122,8 +126,12 @@ class Egress:
             line.waiting -= 1
         if isinstance(command, Cancel):
             return None
-        refusal = None if privileged else _fenced(seat)
-        return refusal or gate.check_again(order, self.sight.view(seat, order, privileged))
+        if not privileged and seat.fence:
+            return _fenced(seat)
+        view = self.sight.view(seat, order, privileged)
+        refusal = gate.check_again(order, view)
+        self.on_decision(order, view, refusal, True)
+        return refusal
 
     async def _intend(self, seat: Seat, line: Line, act: str, *bodies: Any) -> Refusal | None:
         """Make the intents durable, all at once. A refusal means that nothing may be sent."""
@@ -258,7 +266,7 @@ class Egress:
         wanted = msgspec.structs.replace(order, price=price or order.price, size=size or order.size)
         view = self.sight.view(seat, wanted)
         refusal = gate.check(wanted, view)
-        self.on_decision(wanted, view, refusal)
+        self.on_decision(wanted, view, refusal, False)
         command = Amend(account=order.account, client_id=order.client_id, venue_id=order.venue_id, symbol=order.symbol,
                         price=price, size=size, side=order.side, old_price=order.price, old_size=order.size,
                         expires_ns=now_ns + line.driver.manifest.expiry_ms * 1_000_000)  # fmt: skip

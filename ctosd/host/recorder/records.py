@@ -95,12 +95,13 @@ class Told(msgspec.Struct, gc=False, tag="event"):
 
 
 class Decision(msgspec.Struct, gc=False, tag="decision"):
-    """The gate's answer to one order, with all that decided it."""
+    """The gate's answer to one order, with all that decided it. `again`: the second look, after a wait for the rate limit."""
 
     time_ns: int
     order: Order
     view: View
     refusal: Refusal | None
+    again: bool = False
 
 
 class Entry(msgspec.Struct, gc=False, tag="row"):

@@ -24,6 +24,7 @@ from ctosd.host.recorder.records import (
     levels_cost,
 )
 from ctosd.host.recorder.ring import Ring
+from ctosd.kernel.egress import OnDecision
 from ctosd.kernel.ports import Journal, Row
 
 Publish = Callable[[str, Event], None]
@@ -190,10 +191,10 @@ class TappedJournal:
         return self._journal.rows(kinds, after)
 
 
-def tap_decisions(ring: Ring) -> Callable[[Order, View, Refusal | None], None]:
+def tap_decisions(ring: Ring) -> OnDecision:
     """`Egress.on_decision`. The order goes on changing; what the gate saw of it must not."""
 
-    def tapped(order: Order, view: View, refusal: Refusal | None) -> None:
-        ring.put(Decision(view.now_ns, order.__copy__(), view, refusal))  # type: ignore[attr-defined]
+    def tapped(order: Order, view: View, refusal: Refusal | None, again: bool) -> None:
+        ring.put(Decision(view.now_ns, order.__copy__(), view, refusal, again))  # type: ignore[attr-defined]
 
     return tapped

@@ -16,7 +16,7 @@ def decide_again(records: Iterable[Record]) -> tuple[int, Sequence[Difference]]:
     for each in records:
         if isinstance(each, Decision):
             count += 1
-            now = gate.check(each.order, each.view)
+            now = (gate.check_again if each.again else gate.check)(each.order, each.view)
             if now != each.refusal:
                 order = each.order
                 place = f"decision on {order.client_id} ({order.strategy}, {order.side} {order.size} {order.symbol})"

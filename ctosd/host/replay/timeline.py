@@ -107,6 +107,7 @@ def _decision(each: Decision) -> Moment:
     price = "the market" if order.price is None else str(order.price)
     seen = f"market {view.price}, position {view.position}, {view.open_orders} open, trading {view.mode}"
     what = f"{order.strategy}: {order.side} {order.size} {order.symbol} at {price} ({order.client_id})"
+    what = f"{what}, after its wait" if each.again else what
     return Moment(each.time_ns, "decision", f"{what}: {verdict(each.refusal)} [{seen}]")
 
 
