@@ -10,7 +10,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
@@ -18,10 +18,12 @@ from typing import Any
 
 import msgspec
 
-from ctosd.abi import CtosError, Dialect, Ports, Session, Strategy
+from ctosd.abi import BookDelta, CtosError, Dialect, Ports, Position, Session, Strategy, topic
+from ctosd.core.book import Book, Rule
 from ctosd.core.gate import Limits
 from ctosd.core.holding import cash
 from ctosd.kernel.budget import SharedBudget
+from ctosd.kernel.desk import set_mode
 from ctosd.kernel.session import KeptSession
 from ctosd.kernel.system import build
 from ctosd.kernel.unit import ExitPolicy, Recipe
@@ -33,6 +35,7 @@ from ctosd.testing.rig import ListLog, run_virtual, void
 from ctosd.testing.store import MemoryStore
 
 LASTS_S, CALM_S = 3_600.0, 420.0
+ZERO = Decimal(0)
 BOUNDS = Limits(max_order_notional=None, max_position_notional=Decimal(4_000), order_rate=None, duplicate_window_ms=0)
 
 SHARES = (0.02, 0.3)
@@ -47,8 +50,10 @@ SECONDS = {
     "history_delay": (1.0, 3.0),
 }
 COUNTS = ("book_gap", "book_duplicate", "book_reorder", "stale_snapshot")
-LEFT_OUT = ("key_expired", "live_keys", "liquidation", "adl", "error_text", "lost_cancel")
-"""Ends of everything, or lies of the venue that no client can see through; liquidation and ADL have their own tests."""
+FORCED = ("liquidation", "adl")
+LEFT_OUT = ("key_expired", "live_keys", "error_text", "lost_cancel")
+"""Ends of everything, or lies of the venue that no client can see through."""
+BOOK_TRIES, BOOK_LEVELS = 40, 20
 
 
 class Busy(Strategy):
@@ -64,6 +69,7 @@ class Busy(Strategy):
     async def on_start(self) -> None:
         self.random = Random(self.params.seed)
         await self.sys.subscribe_ticks(self.params.symbol, "quotes")
+        await self.sys.subscribe_ticks(self.params.symbol, "book")
         self.set_timer(self.params.every_s)
 
     async def on_timer(self) -> None:
@@ -125,6 +131,8 @@ class Storm:
                         http=self.http, open_session=self._session, budget=self.budget)  # fmt: skip
         self.driver = subject.driver(subject.driver.manifest.config(**settings), (self.account,), ports)
         self.system.add_driver(self.driver, self.budget, 60.0)
+        self.book = Book(subject.venue, subject.symbol, Rule(chain="none"))
+        self.system.desk.bus.subscribe(topic("book", subject.venue, subject.symbol), self._hear_book)
 
     def _ports(self, venue: str) -> Ports:
         desk = self.system.desk
@@ -139,6 +147,12 @@ class Storm:
     def _session(self, dialect: Dialect) -> Session:
         return KeptSession(dialect, self.dial, self.clock, self.system.desk.tasks.spawn, self.budget, self.log,
                            self.random.random, self.subject.venue)  # fmt: skip
+
+    def _hear_book(self, delta: BookDelta) -> None:
+        """As a strategy keeps its book: a snapshot begins it anew, and no delta may be wrong."""
+        if delta.snapshot:
+            self.book.reset()
+        assert self.book.apply(delta) == "", f"a delta that does not fit at {delta.last_id}"
 
     # -- the hour -----------------------------------------------------------------------------------------------------------
 
@@ -192,6 +206,10 @@ class Storm:
         lasts_s = self.random.uniform(2, 25)
         if name == "dial":
             self.dial.cut()
+        elif name in FORCED:
+            self.emulator.set_fault(name, self.random.choice((0.5, 1.0)))
+            await self.clock.sleep(lasts_s)
+            set_mode(self.system.desk, "active", "a person has looked", "hour")
         elif name == "freeze":
             self.dial.freeze()
             await self.clock.sleep(lasts_s)
@@ -225,7 +243,8 @@ class Storm:
         faults += [f"meant twice: {name}" for name, count in Counter(placed).items() if count > 1]
         faults += self._twice()
         theirs = Counter(fill.trade_id for fill in await driver.fetch_fills(account, 0))
-        ours = Counter(msgspec.json.decode(row.body)["trade_id"] for row in self.journal.rows(("fill",)))
+        booked = (msgspec.json.decode(row.body)["trade_id"] for row in self.journal.rows(("fill",)))
+        ours = Counter(whole for trade in booked if (whole := _whole(trade)))
         faults += [
             f"fill {trade}: there {theirs[trade]}, here {ours[trade]}"
             for trade in theirs | ours
@@ -234,12 +253,14 @@ class Storm:
         there = {update.client_id for update in await driver.fetch_open_orders(account)}
         here = {order.client_id for order in blotter.open_orders()}
         faults += [f"open there {there - here}, open here {here - there}"] if there != here else []
-        positions = {each.symbol: each.size for each in await driver.fetch_positions(account) if each.size}
+        held = await driver.fetch_positions(account)
+        positions = {each.symbol: each.size for each in held if each.size}
         sizes = {each.symbol: each.size for each in blotter.ledger.totals(account) if each.size and not each.base}
         faults += [f"positions: there {positions}, here {sizes}"] if positions != sizes else []
-        faults += self._money(opening, {each.asset: each.total for each in await driver.fetch_balances(account)})
+        closing = {each.asset: each.total for each in await driver.fetch_balances(account)}
+        faults += self._money(opening, closing, held) + await self._books()
         faults += [f"{event}: {fields}" for level, event, fields in self.log.lines
-                   if event in ("order_violation", "task_failed", "external_position", "order_risen", "driver_raised",
+                   if fields.get("cause") not in FORCED and event in ("order_violation", "task_failed", "external_position", "order_risen", "driver_raised",
                                 "writes_exceed_intents", "subscriber_failed", "external_fill")]  # fmt: skip
         if len(theirs) < 20:
             faults.append(f"only {len(theirs)} fills: nothing was proved")
@@ -261,16 +282,42 @@ class Storm:
         walk(self.emulator.statistics()["accounts"])
         return found
 
-    def _money(self, opening: Mapping[str, Decimal], closing: Mapping[str, Decimal]) -> list[str]:
-        expected = dict(opening)
+    def _money(
+        self, opening: Mapping[str, Decimal], closing: Mapping[str, Decimal], held: Sequence[Position]
+    ) -> list[str]:
+        """Cash without what is tied up in open positions: that is the same whatever order the fills were booked in."""
+        here, there = dict(opening), dict(closing)
         for holding in self.system.desk.blotter.ledger.totals(self.account):
-            for asset, amount in cash(holding).items():
-                expected[asset] = expected.get(asset, Decimal(0)) + amount
+            tied = {} if holding.base else {holding.money: -holding.cost}
+            for asset, amount in (*cash(holding).items(), *tied.items()):
+                here[asset] = here.get(asset, ZERO) + amount
+            for each in held if tied else ():
+                if each.symbol == holding.symbol:
+                    there[holding.money] -= each.size * each.entry
         return [
-            f"{asset}: there {closing.get(asset, 0)}, here {amount}"
-            for asset, amount in expected.items()
-            if abs(closing.get(asset, Decimal(0)) - amount) > Decimal("1e-6")
+            f"{asset}: there {there.get(asset, ZERO)}, here {amount}"
+            for asset, amount in here.items()
+            if abs(there.get(asset, ZERO) - amount) > Decimal("1e-6")
         ]
+
+    async def _books(self) -> list[str]:
+        """The book that the stream built is the venue's; both move, so they are looked at until they meet."""
+        ours: Any = ()
+        theirs: Any = ()
+        for _ in range(BOOK_TRIES):
+            shown = await self.driver.fetch_orderbook(self.subject.symbol, BOOK_LEVELS)
+            theirs = [list(map(tuple, shown.bids[:BOOK_LEVELS])), list(map(tuple, shown.asks[:BOOK_LEVELS]))]
+            ours = [list(map(tuple, self.book.levels(side, BOOK_LEVELS))) for side in ("buy", "sell")]
+            if ours == theirs and len(shown.bids) == len(shown.asks) == BOOK_LEVELS:
+                return []
+            await self.clock.sleep(0.037)
+        return [f"books: there {theirs}, here {ours}"]
+
+
+def _whole(trade_id: str) -> str:
+    """The venue's id of a fill; empty for all but one of the parts that it was booked in."""
+    whole, _, part = trade_id.partition("#")
+    return whole if not part or part.startswith("1/") else ""
 
 
 def _carried_out(count: Any) -> int:

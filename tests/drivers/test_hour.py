@@ -9,8 +9,7 @@ from ctosd.kernel.egress import Egress
 from tests.drivers.hour import live_through
 from tests.drivers.test_conformance import SUBJECTS
 
-VENUES = ("okx", "binance-usdm", "binance-spot")
-"""Backpack's hour takes many minutes, for its emulator tells two thousand levels a tick: `python -m tests.drivers.hour backpack 1`."""
+VENUES = ("okx", "binance-usdm", "binance-spot", "backpack")
 
 
 @pytest.mark.timeout(119)

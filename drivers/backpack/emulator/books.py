@@ -14,6 +14,7 @@ import msgspec
 
 from drivers.backpack.emulator.formats import us
 from drivers.backpack.emulator.markets import Market
+from drivers.paper.deepbook import renew
 from drivers.paper.shelves import Shelves
 from drivers.paper.stage import Stage
 
@@ -67,7 +68,7 @@ class Book:
 
     def apply(self, bids: Levels, asks: Levels, now_ns: int) -> Change | None:
         """Let these levels have these sizes, 0 for none; what of it changed, or None."""
-        changed_bids, changed_asks = _changed(self.bids, bids), _changed(self.asks, asks)
+        changed_bids, changed_asks = renew(self.bids, bids), renew(self.asks, asks)
         count = len(changed_bids) + len(changed_asks)
         if not count:
             return None
@@ -169,14 +170,3 @@ class Books:
 def _sizes(prices: Iterable[float], market: Levels, own: Levels) -> Levels:
     """What stands at each of these prices, the market's and the accounts' together."""
     return {price: market.get(price, 0.0) + own.get(price, 0.0) for price in prices}
-
-
-def _changed(levels: Levels, wanted: Levels) -> Levels:
-    """Bring `levels` to the sizes that are wanted; those that were not there already, size 0 for what is gone."""
-    changed = {price: size for price, size in wanted.items() if levels.get(price, 0.0) != size}
-    for price, size in changed.items():
-        if size:
-            levels[price] = size
-        else:
-            del levels[price]
-    return changed

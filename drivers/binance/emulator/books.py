@@ -6,13 +6,13 @@ the levels that changed since it last spoke (sheet B4 and C6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from random import Random
 
 import msgspec
 
-from ctosd.abi import BookDelta, Quote
+from ctosd.abi import Quote
 from drivers.binance.emulator.markets import Market
+from drivers.paper.deepbook import DeepBook
 from drivers.paper.stage import Stage
 
 DEEPEST = 1_000
@@ -21,7 +21,6 @@ OLD_AFTER_NS = 3_000_000_000
 QUIET_NS = 500_000_000
 """How long a book in which nothing happened is taken for the same."""
 
-Side = dict[float, float]
 Levels = list[tuple[float, float]]
 
 
@@ -64,11 +63,9 @@ class BookFeed:
         self._random = random
         self._jumps = market.product.name == "futures"
         self.last_id = FIRST_ID + random.randrange(1_000_000)
-        self._bids: Side = {}
-        self._asks: Side = {}
-        self._levels: tuple[Levels, Levels] = ([], [])
+        self._book = DeepBook(stage, market.symbol, DEEPEST)
         self._time_ns = 0
-        self._told: Quote | None = None  # the touch that has the last id, while no sample has it
+        self._told: tuple[float, ...] | None = None  # the touch that has the last id, while no sample has it
         self.stirred = True  # something happened since the last sample
         self._old: list[Snapshot] = []
         self.channels: dict[str, Channel] = {}
@@ -82,7 +79,7 @@ class BookFeed:
         """The id of a new touch: the next sample has it, unless more happened until then."""
         self.stirred = True
         self.last_id = self._open(self._next_id())
-        self._told = quote
+        self._told = (quote.bid, quote.bid_size, quote.ask, quote.ask_size)
         return self.last_id
 
     def _open(self, first_id: int) -> int:
@@ -98,19 +95,15 @@ class BookFeed:
         if not self.stirred and now_ns - self._time_ns < QUIET_NS:
             return
         self.stirred = False
-        book = self._stage.book(self.market.symbol, DEEPEST)
-        bids, asks = dict(book.bids), dict(book.asks)
-        changed = _changed(self._bids, bids), _changed(self._asks, asks)
-        self._levels = (book.bids, book.asks)
         self._time_ns = now_ns
-        if changed[0] or changed[1]:
-            if not _begins(self._told, book):
-                self.last_id = self._open(self._next_id()) + len(changed[0]) + len(changed[1]) - 1
+        bids, asks = self._book.look()
+        if bids or asks:
+            if self._told != self._book.touch():
+                self.last_id = self._open(self._next_id()) + len(bids) + len(asks) - 1
             for channel in self.channels.values():
                 channel.first_id = channel.first_id or self.last_id
-                channel.bids |= changed[0]
-                channel.asks |= changed[1]
-            self._bids, self._asks = bids, asks
+                channel.bids.update(bids)
+                channel.asks.update(asks)
         self._told = None
         self._keep()
 
@@ -120,7 +113,8 @@ class BookFeed:
             self._old = [*self._old[-1:], self._present()]
 
     def _present(self) -> Snapshot:
-        return Snapshot(self.last_id, self._levels[0], self._levels[1], self._time_ns)
+        bids, asks = self._book.bids, self._book.asks
+        return Snapshot(self.last_id, sorted(bids.items(), reverse=True), sorted(asks.items()), self._time_ns)
 
     def snapshot(self, depth: int, stale: bool = False) -> Snapshot:
         self.sample()
@@ -147,27 +141,12 @@ class BookFeed:
             first_id=channel.first_id if self._jumps else channel.last_id + 1,
             last_id=self.last_id,
             prev_id=channel.last_id,
-            bids=[(price, self._bids.get(price, 0.0)) for price in sorted(channel.bids, reverse=True)],
-            asks=[(price, self._asks.get(price, 0.0)) for price in sorted(channel.asks)],
+            bids=[(price, self._book.bids.get(price, 0.0)) for price in sorted(channel.bids, reverse=True)],
+            asks=[(price, self._book.asks.get(price, 0.0)) for price in sorted(channel.asks)],
             time_ns=self._time_ns,
         )
         self.channels[name] = Channel(self.last_id)
         return found
-
-
-def _begins(quote: Quote | None, book: BookDelta) -> bool:
-    """Whether the book's top is this touch."""
-    return (
-        quote is not None
-        and book.bids[:1] == [(quote.bid, quote.bid_size)]
-        and book.asks[:1] == [(quote.ask, quote.ask_size)]
-    )
-
-
-def _changed(before: Mapping[float, float], now: Mapping[float, float]) -> set[float]:
-    """Prices whose size differs; those that went included."""
-    found = {price for price, size in now.items() if before.get(price) != size}
-    return found | (before.keys() - now.keys())
 
 
 class Books:

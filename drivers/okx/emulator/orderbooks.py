@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from heapq import nlargest, nsmallest
 from typing import Any
 
 from ctosd.abi import exact
 from drivers.okx.emulator.figures import ms, plain
 from drivers.okx.emulator.listing import Market
+from drivers.paper.deepbook import DeepBook, Levels
 from drivers.paper.stage import Stage
 
 LEVELS = 400
 FIRST_SEQUENCE = 333_000_000_000
 CACHE_NS = 50_000_000
-Side = dict[str, str]
+WRITTEN = 8_192
+GONE = "0"
+Side = dict[float, str]
+"""price -> size as it is written, in no order."""
 Row = dict[str, Any]
 
 
@@ -22,29 +28,42 @@ class OrderBook:
 
     def __init__(self, market: Market, stage: Stage, now: Callable[[], int]) -> None:
         self.market = market
-        self._stage = stage
+        self._book = DeepBook(stage, market.symbol, LEVELS)
         self._now = now
         self.sequence = FIRST_SEQUENCE + market.code * 1_000_000
         self.bids: Side = {}
         self.asks: Side = {}
         self.time_ns = 0
         self.stale: tuple[Side, Side, int] = ({}, {}, self.sequence)
+        # Most levels are those of the tenth of a second before: writing them out is most of the work.
+        self._price = lru_cache(WRITTEN)(plain)
+        self._size = lru_cache(WRITTEN)(lambda amount: market.size(exact(amount)))
 
     def refresh(self) -> Row | None:
         """Take the present state up; the difference to the one before as an update, None when there is none."""
-        book = self._stage.book(self.market.symbol, LEVELS)
-        size = self.market.size
-        bids = {plain(price): size(exact(amount)) for price, amount in book.bids}
-        asks = {plain(price): size(exact(amount)) for price, amount in book.asks}
+        bids, asks = self._book.look()
         self.time_ns = self._now()
-        changed_bids, changed_asks = _changes(self.bids, bids), _changes(self.asks, asks)
+        stale = dict(self.bids), dict(self.asks), self.sequence
+        changed_bids, changed_asks = self._take(self.bids, bids), self._take(self.asks, asks)
         if not changed_bids and not changed_asks:
             return None
-        before = self.sequence
-        self.stale = (self.bids, self.asks, before)
-        self.bids, self.asks = bids, asks
+        self.stale = stale
         self.sequence += len(changed_bids) + len(changed_asks)
-        return self._row(changed_bids, changed_asks, before, self.sequence)
+        rows = self._bids(changed_bids), self._asks(changed_asks)
+        return self._row(*rows, stale[2], self.sequence)
+
+    def _take(self, side: Side, wanted: Levels) -> Side:
+        """Write the levels of a look; what differs as text, size 0 for what is gone."""
+        changed: Side = {}
+        for price, amount in wanted.items():
+            size = self._size(amount) if amount else GONE
+            if side.get(price, GONE) != size:
+                changed[price] = size
+                if size != GONE:
+                    side[price] = size
+                else:
+                    del side[price]
+        return changed
 
     def ready(self) -> None:
         """Have a state to show."""
@@ -59,7 +78,7 @@ class OrderBook:
     def snapshot(self, *, stale: bool = False) -> Row:
         """The state that is held; `stale`: the one before, under its own number."""
         bids, asks, sequence = self.stale if stale and self.stale[0] else (self.bids, self.asks, self.sequence)
-        return self._row(_levels(bids), _levels(asks), -1, sequence)
+        return self._row(self._bids(bids), self._asks(asks), -1, sequence)
 
     def keepalive(self) -> Row:
         self.time_ns = self._now()
@@ -67,7 +86,7 @@ class OrderBook:
 
     def top(self, levels: int) -> Row:
         """The best levels: the whole of `books5` and `bbo-tbt`."""
-        bids, asks = _levels(self.bids)[:levels], _levels(self.asks)[:levels]
+        bids, asks = self._bids(self.bids, levels), self._asks(self.asks, levels)
         return {
             "asks": asks,
             "bids": bids,
@@ -78,8 +97,18 @@ class OrderBook:
 
     def rest(self, levels: int, *, numbered: bool, stale: bool = False) -> Row:
         bids, asks, sequence = self.stale if stale and self.stale[0] else (self.bids, self.asks, self.sequence)
-        row: Row = {"asks": _levels(asks)[:levels], "bids": _levels(bids)[:levels], "ts": ms(self.time_ns)}
+        rows = {"asks": self._asks(asks, levels), "bids": self._bids(bids, levels)}
+        row: Row = {**rows, "ts": ms(self.time_ns)}
         return {**row, "seqId": sequence} if numbered else row
+
+    def _bids(self, side: Side, most: int = LEVELS) -> list[list[str]]:
+        return self._rows(nlargest(most, side), side)
+
+    def _asks(self, side: Side, most: int = LEVELS) -> list[list[str]]:
+        return self._rows(nsmallest(most, side), side)
+
+    def _rows(self, prices: list[float], side: Side) -> list[list[str]]:
+        return [[self._price(price), side[price], "0", _count(side[price])] for price in prices]
 
     def _row(self, bids: list[list[str]], asks: list[list[str]], before: int, sequence: int) -> Row:
         return {
@@ -92,16 +121,7 @@ class OrderBook:
         }
 
 
-def _levels(side: Side) -> list[list[str]]:
-    return [[price, size, "0", _count(size)] for price, size in side.items()]
-
-
+@lru_cache(WRITTEN)
 def _count(size: str) -> str:
     """How many orders stand at a level: nobody knows here, but the same size says the same."""
-    return str(1 + sum(map(ord, size)) % 9)
-
-
-def _changes(before: Side, now: Side) -> list[list[str]]:
-    """Levels that differ, best first, those that are gone with size 0."""
-    found = [[price, size, "0", _count(size)] for price, size in now.items() if before.get(price) != size]
-    return found + [[price, "0", "0", "0"] for price in before if price not in now]
+    return str(1 + sum(map(ord, size)) % 9) if size != GONE else GONE

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from drivers.paper.deepbook import DeepBook
 from tests.drivers.okx.emulator.venue import ETH, SPOT, SWAP, Venue
 
 
@@ -81,13 +82,12 @@ def test_a_stale_snapshot_does_not_meet_the_next_update(venue):
     assert rebuild(client)[1] == 1
 
 
-def test_a_still_book_is_kept_alive():
+def test_a_still_book_is_kept_alive(monkeypatch):
     venue = Venue()
     client = venue.connect()
     client.subscribe({"channel": "books", "instId": SWAP})
     venue.clock.run(1)
-    still = venue.emulator._stage.book(SWAP.replace("-USDT-SWAP", "/USDT:USDT"), 400)
-    venue.emulator._stage.book = lambda symbol, levels: still
+    monkeypatch.setattr(DeepBook, "look", lambda book: ({}, {}))
     for _ in range(5):
         client.conversation.receive("ping")
         venue.clock.run(25)
