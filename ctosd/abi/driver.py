@@ -9,7 +9,6 @@ A driver is handed everything that touches the world (`Ports`). It publishes mar
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -259,7 +258,7 @@ class Driver(ABC):
 
         Only the driver knows how they go together: unlike `submit`, this takes from the budget what its writes cost.
         """
-        return await asyncio.gather(*(self._submit_alone(command) for command in commands))
+        return [await self._submit_alone(command) for command in commands]
 
     async def _submit_alone(self, command: Command) -> Outcome:
         """`submit` for one of several, after it took what it costs."""
