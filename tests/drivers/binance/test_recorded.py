@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from drivers.binance import replies
+from drivers.binance import instruments, replies
 from drivers.binance.calls import CALLS
 from drivers.binance.errors import judge
 from drivers.binance.wire import Decoder
@@ -213,3 +213,23 @@ def test_acknowledgements_of_hummingbot() -> None:
     assert decoder.decode(json.dumps(spot["_successfully_subscribed_event"]).encode(), 7) is None
     assert decoder.undecodable == 0
     _premium(perpetual["test_get_funding_info_from_exchange_successful"])
+
+
+# -- the rest ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_other_replies() -> None:
+    """nautilus's and ccxt-rs's, of calls of ours."""
+    http, more = ("nautilus", "binance", "spot", "http_json"), ("nautilus", "binance_py", "http_responses")
+    _quotes([fixture(*http, "book_ticker_response.json")])
+    _quotes([fixture("ccxt-rs", "binance_fetch_ticker_ETH_USDT.json")["http_response"]])
+    _quotes(fixture("ccxt-rs", "binance_fetch_tickers_BTC_ETH.json")["http_response"])
+    _clock(fixture(*http, "server_time_response.json"))
+    found, unread = instruments.read("spot", "v", fixture(*http, "exchange_info_response.json"))
+    assert (found, unread) == ([], ["ETHBTC"])  # its filters are left out
+    for row in fixture(*more, "http_futures_account_symbol_config.json"):
+        assert row["marginType"] in ("CROSSED", "ISOLATED")
+        assert int(row["leverage"]) > 0
+    for name in ("http_futures_wallet_commission_rate_btcusdt", "http_futures_wallet_commission_rate_ethusdt"):
+        row = fixture(*more, f"{name}.json")
+        assert 0 < D(row["makerCommissionRate"]) < D(row["takerCommissionRate"]) < D("0.01")
