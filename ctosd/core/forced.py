@@ -6,7 +6,7 @@ what the strategies cannot account for was nobody's of ours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -22,23 +22,30 @@ def is_forced(fill: Fill) -> bool:
     return fill.cause in FORCED
 
 
-def split(fill: Fill, held: Mapping[str, Decimal], lot: Decimal, nobody: str) -> list[tuple[str, Fill]]:
+def split(
+    fill: Fill, held: Mapping[str, Decimal], lot: Decimal, nobody: str, before: Sequence[Fill] = ()
+) -> list[tuple[str, Fill]]:
     """`(strategy, its part of the fill)`; sizes and fees add up to the fill's exactly.
 
     `held` is strategy -> signed size; `nobody` names who gets the rest. Parts are multiples of `lot`, but for the largest
-    holder's, who takes what rounding left. With one owner the fill stays as it is; else its parts are numbered.
+    holder's, who takes what rounding left. With one owner the fill stays as it is; else its parts are numbered. `before` are
+    parts that were booked already, when a crash came between them: the rest of the fill is shared out.
     """
+    if before:
+        size, fee = total(part.size for part in before), total(part.fee for part in before)
+        fill = msgspec.structs.replace(fill, size=sub(fill.size, size), fee=sub(fill.fee, fee))
     sizes = _shares(fill, held, lot)
     rest = sub(fill.size, total(sizes.values()))
     if rest:
         sizes[nobody] = sizes.get(nobody, ZERO) + rest
-    if len(sizes) == 1:
+    count = len(before) + len(sizes)
+    if count == 1:
         return [(next(iter(sizes)), fill)]
     parts, left = [], fill.fee
-    for number, (name, size) in enumerate(sizes.items(), 1):
-        fee = left if number == len(sizes) else _fee(fill, size)
+    for number, (name, size) in enumerate(sizes.items(), 1 + len(before)):
+        fee = left if number == count else _fee(fill, size)
         left = sub(left, fee)
-        part = msgspec.structs.replace(fill, trade_id=f"{fill.trade_id}#{number}/{len(sizes)}", size=size, fee=fee)
+        part = msgspec.structs.replace(fill, trade_id=f"{fill.trade_id}#{number}/{count}", size=size, fee=fee)
         parts.append((name, part))
     return parts
 

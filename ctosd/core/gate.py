@@ -237,8 +237,8 @@ def _loss(order: Order, view: View) -> Refusal | None:
 
 def _duplicate(order: Order, view: View) -> Refusal | None:
     age_ns = view.now_ns - view.last_same_ns
-    if view.privileged or age_ns >= view.limits.duplicate_window_ms * 1_000_000:
-        return None
+    if view.privileged or not 0 <= age_ns < view.limits.duplicate_window_ms * 1_000_000:
+        return None  # what was sent in the future was dated by a clock that has been set back since
     return Refusal("duplicate", f"the same order was sent {age_ns / 1e6:.0f} ms ago")
 
 

@@ -62,24 +62,30 @@ def _take_terms(order: Order, update: OrderUpdate) -> bool:
     return True
 
 
-def on_fill(order: Order, fill: Fill) -> str:
-    """Book one fill (the caller has seen that it is new). Returns a violation, or an empty string."""
+def on_fill(order: Order, fill: Fill, most: Decimal | None = None) -> str:
+    """Book one fill (the caller has seen that it is new). Returns a violation, or an empty string.
+
+    `most` is the largest size that an amendment without an answer may have given the order: before that is filled, only
+    the venue knows whether the order has ended.
+    """
     violation = ""
+    size = order.size if most is None else max(most, order.size)
     order.filled += fill.size
     order.notional += fill.size * fill.price
     order.fee += fill.fee
     order.venue_id = order.venue_id or fill.venue_id
     order.updated_ns = max(order.updated_ns, fill.time_ns)
-    if order.filled > order.size:
-        violation = f"{order.client_id}: filled {order.filled} of {order.size}"
+    if order.filled > size:
+        violation = f"{order.client_id}: filled {order.filled} of {size}"
     if order.state in TERMINAL:
         if order.state not in ("filled", "cancelled", "expired"):
             violation = f"{order.client_id}: a fill for an order that is {order.state}"
         return violation
-    order.state = "filled" if order.filled >= order.size else "partially_filled"
+    order.state = "filled" if order.filled >= size else "partially_filled"
     return violation
 
 
-def exposure(order: Order) -> Decimal:
-    """What the order may still trade, at worst: all that is not filled, while its absence is not proved."""
-    return order.size - order.filled if order.state not in TERMINAL else Decimal(0)
+def exposure(order: Order, most: Decimal | None = None) -> Decimal:
+    """What the order may still trade, at worst: all of its largest size that is not filled, while its absence is not proved."""
+    size = order.size if most is None else most
+    return size - order.filled if order.state not in TERMINAL else Decimal(0)

@@ -65,17 +65,20 @@ class Record(Protocol):
 def diff(ours: Iterable[Order], theirs: Sequence[OrderUpdate], fills: Iterable[Fill], record: Record) -> list[Repair]:
     """The repairs that bring our record to what the venue says, in the order in which to apply them.
 
-    Orders that were lost come first, so that their fills find their owner; then money, then the rest. `ours` are the
-    open orders to be compared; those that are under way are left out by the caller.
+    Orders that were lost come first, so that their fills find their owner, and sizes that we do not know: a fill
+    alone would end an order that is larger there. Then money, in the order of time, then the rest. `ours` are the open orders
+    to be compared; those that are under way are left out by the caller.
     """
     adopted: list[Repair] = []
+    first: list[Repair] = []
     rest: list[Repair] = []
     compared = {order.client_id: order for order in ours}
     for update in theirs:
         order = compared.get(update.client_id)
         known = record.order(update.client_id)
         if order is not None:
-            rest += [Take(update)] if _differs(order, update) else []
+            if _differs(order, update):
+                (first if update.size != order.size else rest).append(Take(update))
         elif known is not None:
             rest += [] if known.is_open else [Risen(update, known)]
         elif record.adoptable(update.client_id):
@@ -87,7 +90,7 @@ def diff(ours: Iterable[Order], theirs: Sequence[OrderUpdate], fills: Iterable[F
     ]
     open_there = {update.client_id for update in theirs}
     rest += [Ask(order) for order in compared.values() if order.is_open and order.client_id not in open_there]
-    return adopted + booked + rest
+    return adopted + first + booked + rest
 
 
 def drifts(ours: Mapping[str, Decimal], theirs: Mapping[str, Decimal]) -> dict[str, Decimal]:
@@ -107,13 +110,14 @@ def _differs(order: Order, update: OrderUpdate) -> bool:
 
 
 def is_proved_absent(
-    order: Order, now_ns: int, expiry_ns: int, grace_ns: int, found: OrderUpdate | None, listed: bool
+    order: Order, age_ns: int, expiry_ns: int, grace_ns: int, found: OrderUpdate | None, listed: bool
 ) -> bool:
     """Whether the venue can no longer have the order: two endpoints do not know it, and no request can still arrive.
 
-    `found` is the answer to a query by client id, `listed` whether it is among the open orders or the fills. An order that
-    the venue once acknowledged or filled was sent, whatever it has forgotten since.
+    `age_ns` is the time since its request was signed, by a clock that nobody sets. `found` is the answer to a query by
+    client id, `listed` whether it is among the open orders or the fills. An order that the venue once acknowledged or filled
+    was sent, whatever it has forgotten since.
     """
     if found is not None or listed or order.venue_id or order.filled or order.state in TERMINAL:
         return False
-    return now_ns > order.created_ns + expiry_ns + grace_ns
+    return age_ns > expiry_ns + grace_ns

@@ -6,6 +6,7 @@ strategy that owns the order hears of it on ``own/<strategy>``.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -20,11 +21,12 @@ from ctosd.abi.events import TERMINAL, Balance, Fill, FundingPayment, OrderUpdat
 from ctosd.abi.instruments import Instrument
 from ctosd.abi.orders import Order
 from ctosd.core import lifecycle
-from ctosd.core.forced import is_forced, split
+from ctosd.core.forced import is_forced, split, whole_of
 from ctosd.core.gate import Refusal
 from ctosd.core.ids import owner_of
 from ctosd.core.ledger import EXTERNAL, Ledger
 from ctosd.kernel.bus import Bus
+from ctosd.kernel.claims import Claims
 from ctosd.kernel.outside import Outside
 from ctosd.kernel.ports import Journal
 
@@ -84,6 +86,10 @@ class Blotter:
         self.last_fill_ns: dict[str, int] = {}
         self.owners: set[str] = set()
         self.outside = Outside()
+        self.claims = Claims()
+        self.parts: dict[str, list[Fill]] = {}  # a forced trade of which not every part is booked yet
+        self.outdated: set[str] = set()  # client ids of orders that were amended since the venue last spoke of them
+        self.terms_ns: dict[str, int] = {}  # client id -> when the venue gave it its price and size, by its own clock
         self.on_forced: Callable[[Fill], None] = lambda fill: None
         self.missed: dict[str, list[Own]] = {}
         self.balances: dict[tuple[str, str], Balance] = {}
@@ -127,8 +133,9 @@ class Blotter:
                         price=str(fill.price), cause=fill.cause)  # fmt: skip
         held = {h.strategy: h.size for h in self.ledger.holdings(account=fill.account) if h.symbol == fill.symbol}
         held.pop(EXTERNAL, None)
-        for strategy, part in split(fill, held, instrument.lot, EXTERNAL):
+        for strategy, part in split(fill, held, instrument.lot, EXTERNAL, self.parts.get(fill.trade_id, ())):
             self._book(part, strategy, None, instrument)
+        self.parts.pop(fill.trade_id, None)
         self.on_forced(fill)
         return True
 
@@ -148,7 +155,7 @@ class Blotter:
                               price=str(fill.price), cause=fill.cause or "not ours", strategy=strategy)  # fmt: skip
             self.tell(strategy, Own(seq, fill))
             return True
-        violation = lifecycle.on_fill(order, fill)
+        violation = lifecycle.on_fill(order, fill, self.most(order))
         if violation:
             self._log.error("order_violation", client_id=order.client_id, strategy=strategy, reason=violation)
         self._log.info("fill", strategy=strategy, account=fill.account, symbol=fill.symbol, side=fill.side, size=str(fill.size),
@@ -163,10 +170,19 @@ class Blotter:
     def note(self, strategy: str, fill: Fill) -> None:
         """Remember a booked fill for those who ask for the newest."""
         self.recent.append((strategy, fill))
-        self.last_fill_ns[fill.account] = fill.time_ns
+        if is_forced(fill) and "#" in fill.trade_id:
+            self._note_part(fill)
+        if fill.cause != EXTERNAL:  # that one is our own inference, dated by our own clock
+            self.last_fill_ns[fill.account] = fill.time_ns
 
-    def on_update(self, update: OrderUpdate) -> None:
-        """The venue's word on an order."""
+    def _note_part(self, fill: Fill) -> None:
+        if whole := whole_of(fill.trade_id):
+            self.parts.pop(whole, None)
+            return
+        self.parts.setdefault(fill.trade_id.rpartition("#")[0], []).append(fill)
+
+    def on_update(self, update: OrderUpdate, asked: bool = False) -> None:
+        """The venue's word on an order; `asked` when it is the answer to a question."""
         order = self.orders.get(update.client_id)
         if order is None:
             if self.outside.see(update):
@@ -176,11 +192,22 @@ class Blotter:
                     "external_order", account=update.account, symbol=update.symbol, client_id=update.client_id
                 )
             return
+        heard_ns = self.terms_ns.get(order.client_id, 0)
+        if not asked and update.time_ns < heard_ns + (order.client_id in self.outdated):
+            # Old news after new: what it says of price and size is over. (An answer is not judged so: not every venue dates it.)
+            update = msgspec.structs.replace(update, price=order.price, size=order.size)
+        elif order.is_open:
+            self.terms_ns[order.client_id] = max(heard_ns, update.time_ns)
+            self.outdated.discard(order.client_id)
         changed, violation = lifecycle.on_update(order, update)
         if violation:
             self._log.error("order_violation", client_id=order.client_id, strategy=order.strategy, reason=violation)
         if changed:
             self.settle(order, self.record("order", order.strategy, update))
+
+    def outdate(self, order: Order) -> None:
+        """Its terms have just changed, at a time that we do not know by the venue's clock: what was heard is older."""
+        self.outdated.add(order.client_id)
 
     def on_funding(self, payment: FundingPayment) -> None:
         """Book a funding payment over the strategies that held the position."""
@@ -319,6 +346,9 @@ class Blotter:
         if self._by_strategy.get(order.strategy, {}).pop(order.client_id, None) is None:
             return
         self._by_instrument[order.account, order.symbol].pop(order.client_id, None)
+        self.claims.drop(order.client_id)
+        self.terms_ns.pop(order.client_id, None)
+        self.outdated.discard(order.client_id)
         self._retire(order.client_id)
 
     def _retire(self, client_id: str) -> None:
@@ -327,6 +357,14 @@ class Blotter:
             self.orders.pop(self._closed.popleft(), None)
 
     # -- questions -------------------------------------------------------------------------------------------------------------
+
+    def most(self, order: Order) -> Decimal:
+        """The largest size that the order may have there."""
+        return self.claims.most(order, asyncio.get_running_loop().time()) if self.claims else order.size
+
+    def exposure(self, order: Order) -> Decimal:
+        """What the order may still trade, at worst."""
+        return lifecycle.exposure(order, self.most(order))
 
     def open_orders(self, strategy: str = "", account: str = "", symbol: str = "") -> list[Order]:
         """Orders that may still trade, oldest first."""

@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ctosd.abi.clock import Clock, Timer
+from ctosd.abi.clock import Timer
 from ctosd.abi.driver import Costs, Limit
 from ctosd.abi.errors import InvariantBroken, NotReady
 from ctosd.core.bucket import BucketSet
-from ctosd.kernel.clock import NEVER, SECOND
+from ctosd.kernel.clock import NEVER, SECOND, SteadyClock
 
 LEAST_NS = 1_000_000
 """The shortest wait: asyncio's own timers are no finer."""
@@ -33,12 +33,15 @@ class _Waiter:
 
 
 class SharedBudget:
-    """`abi.Budget` over one venue's buckets, for everybody who talks to it."""
+    """`abi.Budget` over one venue's buckets, for everybody who talks to it.
 
-    def __init__(self, clock: Clock, limits: Sequence[Limit] = ()) -> None:
+    It counts by the steady clock: one that is set would give an hour's tokens at once, or hold every cancel back for an hour.
+    """
+
+    def __init__(self, clock: SteadyClock, limits: Sequence[Limit] = ()) -> None:
         self._clock = clock
         self._limits = tuple(limits)
-        self._buckets = BucketSet(limits, clock.now_ns())
+        self._buckets = BucketSet(limits, clock.steady_ns())
         self._urgent: list[_Waiter] = []
         self._patient: list[_Waiter] = []
         self._timer: Timer | None = None
@@ -60,7 +63,7 @@ class SharedBudget:
         if self._takes or self._urgent or self._patient:
             raise InvariantBroken("the limits of a venue were declared anew after tokens had been taken from them")
         self._limits = tuple(limits)
-        self._buckets = BucketSet(limits, self._clock.now_ns())
+        self._buckets = BucketSet(limits, self._clock.steady_ns())
 
     async def take(self, costs: Costs, *, urgent: bool = False, patience_s: float = 30.0) -> None:
         """Return when `costs` are taken; at once, without a turn of the loop, when they lie there and nobody is before us.
@@ -80,14 +83,14 @@ class SharedBudget:
         """
         if (self._urgent or self._patient) and self._is_behind(costs, urgent):
             return False
-        if not self._buckets.take(costs, self._clock.now_ns(), urgent):
+        if not self._buckets.take(costs, self._clock.steady_ns(), urgent):
             return False
         self._takes += 1
         return True
 
     async def queue(self, costs: Costs, *, urgent: bool = False, patience_s: float = 30.0) -> None:
         """Stand in line and return when `costs` are taken. Raises as `take` does."""
-        now_ns = self._clock.now_ns()
+        now_ns = self._clock.steady_ns()
         deadline_ns = now_ns + int(patience_s * SECOND)
         wait_ns = self._buckets.wait_ns(costs, now_ns, urgent)
         if now_ns + wait_ns > deadline_ns:
@@ -106,13 +109,13 @@ class SharedBudget:
             ):  # cancelled; tokens that were handed over in the same instant are lost, which errs on the safe side
                 line.remove(waiter)
                 self._serve()
-            self._longest_ns = max(self._longest_ns, self._clock.now_ns() - now_ns)
+            self._longest_ns = max(self._longest_ns, self._clock.steady_ns() - now_ns)
 
     def sync_used(self, name: str, used: float, allowed: float = 0.0) -> None:
-        self._buckets.sync_used(name, used, self._clock.now_ns(), allowed)
+        self._buckets.sync_used(name, used, self._clock.steady_ns(), allowed)
 
     def penalise(self, until_ns: int, name: str = "") -> None:
-        self._buckets.penalise(until_ns, name)
+        self._buckets.penalise(until_ns + self._clock.steady_ns() - self._clock.now_ns(), name)
 
     def _is_behind(self, costs: Costs, urgent: bool) -> bool:
         """Whether somebody who comes first waits for one of the same limits."""
@@ -122,7 +125,7 @@ class SharedBudget:
 
     def _serve(self) -> None:
         """Let everybody take whose turn it is and whose tokens are there; arm the timer for the next."""
-        now_ns = self._clock.now_ns()
+        now_ns = self._clock.steady_ns()
         claimed: set[str] = set()  # limits that somebody further ahead waits for
         next_ns = NEVER
         for line in (self._urgent, self._patient):
@@ -153,7 +156,7 @@ class SharedBudget:
             self._timer = None
         self._timer_ns = when_ns
         if when_ns < NEVER:
-            self._timer = self._clock.call_at(when_ns, self._due)
+            self._timer = self._clock.call_at(when_ns + self._clock.now_ns() - self._clock.steady_ns(), self._due)
 
     def _due(self) -> None:
         self._timer = None

@@ -10,9 +10,18 @@ import asyncio
 import heapq
 import time
 from collections.abc import Callable
+from typing import Protocol
+
+from ctosd.abi.clock import Clock
 
 SECOND = 1_000_000_000
 NEVER = 1 << 63
+
+
+class SteadyClock(Clock, Protocol):
+    """A clock that also tells a time which nobody sets."""
+
+    def steady_ns(self) -> int: ...
 
 
 class Deadline:

@@ -16,6 +16,8 @@ from ctosd.kernel.blotter import Blotter
 
 TURNS = 3
 """Renewals within one timeout: two may be lost."""
+FIRST_S = 0.25
+"""Two beats of the watchdog and a half: before the first one there can be no evidence of life."""
 
 
 class DeadMan:
@@ -37,6 +39,7 @@ class DeadMan:
 
     async def run(self) -> None:
         """Renew for ever."""
+        await self._clock.sleep(FIRST_S)
         while True:
             trouble = self._alive()
             if trouble:

@@ -9,7 +9,6 @@ from decimal import Decimal
 
 import msgspec
 
-from ctosd.abi.clock import Clock
 from ctosd.abi.driver import Driver, Log
 from ctosd.abi.errors import CallerMistake, NotReady
 from ctosd.abi.events import TERMINAL, Fill
@@ -20,7 +19,7 @@ from ctosd.core.ids import ClientIds
 from ctosd.core.ledger import DUST
 from ctosd.kernel.blotter import Blotter
 from ctosd.kernel.bus import Bus
-from ctosd.kernel.clock import SECOND
+from ctosd.kernel.clock import SECOND, SteadyClock
 from ctosd.kernel.egress import Egress
 from ctosd.kernel.market import Market
 from ctosd.kernel.seat import Seat
@@ -35,7 +34,7 @@ ZERO = Decimal(0)
 class Desk:
     """The parts of the kernel that an order meets, wired once by `boot`."""
 
-    clock: Clock
+    clock: SteadyClock
     bus: Bus
     market: Market
     blotter: Blotter

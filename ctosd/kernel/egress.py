@@ -14,7 +14,7 @@ import msgspec
 
 from ctosd.abi.clock import Clock
 from ctosd.abi.commands import Accepted, Amend, Cancel, Command, Outcome, Place, Rejected, Unknown
-from ctosd.abi.driver import Log
+from ctosd.abi.driver import Log, Manifest
 from ctosd.abi.errors import CtosError, NotReady
 from ctosd.abi.orders import Order
 from ctosd.core import gate
@@ -32,6 +32,7 @@ from ctosd.kernel.tasks import Tasks, resume
 DEADLINE_NS = 5 * SECOND
 """How long an order may wait for the venue's rate limit before it is not wanted any more."""
 
+AUDITED_S = 45.0
 ZERO = Decimal(0)
 MILLISECOND = 1_000_000
 
@@ -57,6 +58,7 @@ class Egress:
         self.lines: dict[str, Line] = {}
         self.arming = Arming(blotter, market, clock, log)
         self.sight = Sight(clock, market, blotter, switch, self.arming, house, self.lines)
+        self.signed: dict[str, float] = {}  # client id -> the loop's time when its place left, while that is in doubt
         self.flying: dict[str, int] = {}  # client id -> commands that have left and are not answered
         self.on_unknown: Callable[[Order], None] = lambda order: None
         self.on_decision: OnDecision = lambda order, view, refusal, again: None
@@ -88,6 +90,7 @@ class Egress:
             return order
         if command.expires_ns and (sent_ns := self._clock.now_ns()) - now_ns >= MILLISECOND:
             command = _place(order, sent_ns, line.driver.manifest.expiry_ms)
+        self.signed[order.client_id] = asyncio.get_running_loop().time()
         await self._send(line, command, lambda outcome: self._conclude_place(order, outcome))
         return order
 
@@ -221,6 +224,8 @@ class Egress:
 
     def _conclude_place(self, order: Order, outcome: Outcome) -> None:
         seq = self._blotter.record("outcome", order.strategy, {"act": "place", **_plain(outcome)})
+        if not isinstance(outcome, Unknown):
+            self.signed.pop(order.client_id, None)
         if isinstance(outcome, Accepted):
             order.venue_id = order.venue_id or outcome.venue_id
             if order.state in ("pending", "unknown"):
@@ -280,11 +285,16 @@ class Egress:
             seat.denied(now_ns)
             return order
         if order.is_open:
+            if size is not None and size > order.size:
+                until_s = asyncio.get_running_loop().time() + claim_s(line.driver.manifest)
+                self._blotter.claims.hold(order.client_id, size, until_s)
             await self._send(line, command, lambda outcome: self._conclude_amend(order, command, outcome))
         return order
 
     def _conclude_amend(self, order: Order, command: Amend, outcome: Outcome) -> None:
         seq = self._blotter.record("outcome", order.strategy, {"act": "amend", **_plain(outcome)})
+        if command.size is not None and isinstance(outcome, Rejected):
+            self._blotter.claims.release(order.client_id, command.size)
         if isinstance(outcome, Unknown):
             self._mark_unknown(order, outcome, seq)
         elif isinstance(outcome, Rejected):
@@ -297,6 +307,7 @@ class Egress:
             order.size = command.size or order.size
             order.venue_id = outcome.venue_id or order.venue_id
             order.updated_ns = outcome.time_ns
+            self._blotter.outdate(order)
 
     async def cancel(self, seat: Seat, order: Order) -> Order:
         """Take an order out of its book. It bypasses the gate; its end is told by the venue's private stream."""
@@ -348,6 +359,11 @@ def _unable(line: Line, order: Order) -> Refusal | None:
     if order.trigger is None or line.driver.manifest.can_trigger:
         return None
     return Refusal("unsupported", f"{line.driver.venue} keeps no conditional orders: watch the price and place then")
+
+
+def claim_s(manifest: Manifest) -> float:
+    """For how long the size that an amendment asked for counts: until no request can arrive, and the auditor has looked."""
+    return AUDITED_S + (manifest.expiry_ms + manifest.grace_ms) / 1_000
 
 
 def _fenced(seat: Seat) -> Refusal | None:

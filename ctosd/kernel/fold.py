@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from ctosd.core import lifecycle
 from ctosd.kernel.arming import Arming, Grant
 from ctosd.kernel.blotter import Own
 from ctosd.kernel.desk import Desk
+from ctosd.kernel.egress import claim_s
 from ctosd.kernel.ports import Journal, Row
 from ctosd.kernel.switch import Switch
 
@@ -111,6 +113,8 @@ class Replay:
         self._blotter = desk.blotter
         self._orders: dict[str, Order] = {}
         self._amends: dict[str, Amend] = {}
+        self._raised: dict[str, Decimal] = {}  # the largest sizes that orders were amended to
+        self._terms_ns: dict[str, int] = {}
 
     def run(self) -> None:
         """Apply every row that concerns the venue. Its instruments must be known. Raises `InvariantBroken`."""
@@ -126,9 +130,26 @@ class Replay:
             steps[row.kind](row)
         for order in self._orders.values():
             self._blotter.restore(order)
+            if order.is_open and order.client_id in self._terms_ns:
+                self._blotter.terms_ns[order.client_id] = self._terms_ns[order.client_id]
+        self._claim()
         faults = self._blotter.ledger.check()
         if faults:
             raise InvariantBroken(f"the journal's fills do not add up: {'; '.join(faults[:3])}")
+
+    def _claim(self) -> None:
+        """Amendments whose end the journal does not tell may still be under way, and old news of orders too."""
+        line = self._desk.egress.lines.get(self._venue)
+        if line is None:
+            return  # a journal that is read for its own sake has no venue
+        until_s = asyncio.get_running_loop().time() + claim_s(line.driver.manifest)
+        for amend in self._amends.values():
+            if amend.size is not None:
+                self._raised[amend.client_id] = max(amend.size, self._raised.get(amend.client_id, amend.size))
+        for name, size in self._raised.items():
+            order = self._orders.get(name)
+            if order is not None and order.is_open:
+                self._blotter.claims.hold(name, size, until_s)
 
     def _intent(self, row: Row) -> None:
         intent = msgspec.json.decode(row.body, type=_Intent)
@@ -154,17 +175,19 @@ class Replay:
             order.reason, order.message = outcome.reason, outcome.message
         elif outcome.outcome == "unknown":
             order.state = "unknown"
-        elif (
-            outcome.act == "amend" and outcome.outcome == "accepted" and (amend := self._amends.get(outcome.client_id))
-        ):
-            order.price = amend.price or order.price
-            order.size = amend.size or order.size
+        elif outcome.act == "amend":
+            amend = self._amends.pop(outcome.client_id, None)
+            if amend is not None and outcome.outcome == "accepted":
+                order.price = amend.price or order.price
+                order.size = amend.size or order.size
+                self._raised[order.client_id] = max(order.size, self._raised.get(order.client_id, order.size))
 
     def _update(self, row: Row) -> None:
         update = msgspec.json.decode(row.body, type=OrderUpdate)
         order = self._orders.get(update.client_id)
         if order is not None:
             lifecycle.on_update(order, update)
+            self._terms_ns[order.client_id] = update.time_ns
             self._remember(row, order.strategy, order)
 
     def _fill(self, row: Row) -> None:
@@ -177,7 +200,8 @@ class Replay:
         self._blotter.note(row.key, fill)
         order = self._orders.get(fill.client_id) if fill.client_id else None
         if order is not None:
-            lifecycle.on_fill(order, fill)
+            amend = self._amends.get(order.client_id)
+            lifecycle.on_fill(order, fill, amend.size if amend is not None else None)
             self._remember(row, order.strategy, fill)
             if order.state == "filled":
                 self._remember(row, order.strategy, order)

@@ -6,9 +6,12 @@ venue start only after it. The same comparison goes on for as long as the daemon
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from ctosd.abi.driver import Driver, Log
 from ctosd.abi.errors import NotReady
@@ -19,6 +22,7 @@ from ctosd.core.ledger import EXTERNAL
 from ctosd.core.reconcile import Adopt, Ask, Book, Foreign, Repair, Risen, Take, diff, drifts, is_proved_absent
 from ctosd.kernel.clock import SECOND
 from ctosd.kernel.desk import Desk
+from ctosd.kernel.egress import DEADLINE_NS
 
 OVERLAP_NS = 60 * SECOND
 """How far before our last fill the venue is asked again: two clocks never quite agree."""
@@ -26,11 +30,15 @@ OVERLAP_NS = 60 * SECOND
 SETTLE_NS = 5 * SECOND
 """What changed within this time is still moving: a comparison leaves it to its stream."""
 
+TRUSTED_NS = SECOND
+"""A clock that differs from the venue's by no more than this dates what an earlier process sent."""
+
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 PATIENCE = 20
 """How many times an ended order's missing fills are asked for before the rest is left to the comparison of positions."""
 TWICE_S = 2.0
-"""A position that differs is looked at again after this, before anybody believes it."""
+"""A position that differs is looked at again after this and the venue's own grace, before anybody believes it: an endpoint
+that lags behind the others would show a difference too."""
 
 
 class Recovery:
@@ -45,7 +53,11 @@ class Recovery:
         self.resolved = 0
         self.adopted = 0
         self.drift: dict[str, Decimal] = {}
-        self._stepped_ns = 0
+        self._began_s = asyncio.get_running_loop().time()
+        self._stepped = {
+            row.boot for row in desk.blotter.journal.rows(("clock",))
+        }  # starts in which somebody set the clock
+        self._astray_ns = 0  # how far this machine's clock may have been from the venue's
 
     # -- the venue's word ------------------------------------------------------------------------------------------------------
 
@@ -56,6 +68,9 @@ class Recovery:
         """
         count = 0
         for account in accounts:
+            if account == accounts[0]:
+                reading = await self._desk.driver_of(account).fetch_clock()
+                self._astray_ns = max(self._astray_ns, abs(reading.offset_ns))
             count += await self.compare_orders(account, boot=boot, fills=True)
             count += await self.compare_positions(account)
         return count
@@ -65,21 +80,28 @@ class Recovery:
         driver = self._desk.driver_of(account)
         asked_ns = self._desk.clock.now_ns()
         theirs = await driver.fetch_open_orders(account)
-        calm_ns = asked_ns if boot else asked_ns - SETTLE_NS
-        ours = [order for order in self._blotter.open_orders(account=account) if boot or self._rests(order, calm_ns)]
+        ours = [order for order in self._blotter.open_orders(account=account) if boot or self._rests(order, asked_ns)]
         behind = any(self._lacks(update) for update in theirs)
         unheard, ended = await self._unheard(driver, account, ours, boot) if fills or behind else ([], [])
         repairs = [*diff(ours, theirs, unheard, _Known(self, boot)), *map(Take, ended)]
         count = 0
         for repair in repairs:
-            count += await self._apply(repair, calm_ns)
+            count += await self._apply(repair, asked_ns)
         self._blotter.outside.keep(account, {update.venue_id or update.client_id for update in theirs})
         self.repairs += count
         return count
 
-    def _rests(self, order: Order, calm_ns: int) -> bool:
+    def _rests(self, order: Order, asked_ns: int) -> bool:
         """Whether nothing moves about an order, so that the venue's listing should tell of it what we know."""
-        return order.updated_ns < calm_ns and order.state != "pending" and not self._desk.egress.is_flying(order)
+        return self._is_calm(order, asked_ns) and order.state != "pending" and not self._desk.egress.is_flying(order)
+
+    def _is_calm(self, order: Order, asked_ns: int) -> bool:
+        """Nothing was heard of it since a while before the question, which may have waited for the venue's limits.
+
+        What is dated in the future was dated by a clock that has been set since.
+        """
+        updated_ns = order.updated_ns
+        return updated_ns < asked_ns - SETTLE_NS or updated_ns > self._desk.clock.now_ns() + SETTLE_NS
 
     def _lacks(self, update: OrderUpdate) -> bool:
         order = self._blotter.orders.get(update.client_id)
@@ -98,7 +120,16 @@ class Recovery:
                 if found is not None:
                     self._adopt(found)
                     ended += [found] if found.state in TERMINAL else []
+        for order in ours:
+            new = sum((fill.size for fill in unheard if fill.client_id == order.client_id), Decimal(0))
+            if new and order.filled + new >= order.size:
+                self._take_size(order, await driver.fetch_order(account, order.symbol, order.client_id))
         return unheard, ended
+
+    def _take_size(self, order: Order, found: OrderUpdate | None) -> None:
+        """Before its fills: they alone would end an order that is larger there."""
+        if found is not None and found.size != order.size:
+            self._blotter.on_update(msgspec.structs.replace(found, state="unknown"), asked=True)
 
     def booked(self, fill: Fill) -> bool:
         return self._blotter.ledger.knows(fill.account, fill.symbol, fill.trade_id)
@@ -110,16 +141,20 @@ class Recovery:
 
     def _since_ns(self, account: str, ours: list[Order]) -> int:
         last = self._blotter.last_fill_ns.get(account, 0)
-        oldest = min((order.created_ns for order in ours), default=last)
+        oldest = min((self._dated_ns(order) for order in ours), default=last)
         return max(0, min(last, oldest) - OVERLAP_NS)
 
-    async def _apply(self, repair: Repair, calm_ns: int) -> int:
+    def _dated_ns(self, order: Order) -> int:
+        """A time before the order's first fill by the venue's clock; 0 when ours was too wrong to tell."""
+        return order.created_ns - self._astray_ns if order.created_ns <= self._desk.clock.now_ns() else 0
+
+    async def _apply(self, repair: Repair, asked_ns: int) -> int:
         if isinstance(repair, Book):
             fill = repair.fill
             self._log.info("repair_fill", account=fill.account, symbol=fill.symbol, client_id=fill.client_id)
             return int(self._blotter.on_fill(fill))
         if isinstance(repair, Take):
-            self._blotter.on_update(repair.update)
+            self._blotter.on_update(repair.update, asked=True)
             return 1
         if isinstance(repair, Adopt):
             self._adopt(repair.update)
@@ -128,7 +163,7 @@ class Recovery:
             self._blotter.on_update(repair.update)
             return 0
         if isinstance(repair, Risen):
-            return self._risen(repair, calm_ns)
+            return self._risen(repair, asked_ns)
         return int(await self._missing(repair))
 
     async def _missing(self, repair: Ask) -> bool:
@@ -141,9 +176,9 @@ class Recovery:
         self.adopted += 1
         self._blotter.adopt(update)
 
-    def _risen(self, repair: Risen, calm_ns: int) -> int:
+    def _risen(self, repair: Risen, asked_ns: int) -> int:
         """An order that ended here is open there. Its exposure counts from now on; a person must look."""
-        if repair.order.updated_ns >= calm_ns:
+        if not self._is_calm(repair.order, asked_ns):
             return 0  # it has just ended: the listing is older
         if self._blotter.outside.see(repair.update):
             self._log.error("order_risen", account=repair.update.account, symbol=repair.update.symbol,
@@ -158,7 +193,7 @@ class Recovery:
         first = self._drifts(account, await driver.fetch_positions(account))
         if first:
             before = self._stirred(account)
-            await self._desk.clock.sleep(TWICE_S)
+            await self._desk.clock.sleep(TWICE_S + driver.manifest.grace_ms / 1_000)
             await self.compare_orders(account, fills=True)
             theirs = await driver.fetch_positions(account)
             second = self._drifts(account, theirs)
@@ -225,47 +260,64 @@ class Recovery:
                     break
         finally:
             self._asking.discard(order.client_id)
+            if not order.is_open:
+                self._desk.egress.signed.pop(order.client_id, None)
 
     async def ask(self, order: Order, patient: bool = True) -> bool:
         """Ask the venue what became of an order. True when that is known now; with `patient` its last fills included."""
         driver = self._desk.driver_of(order.account)
         found = await driver.fetch_order(order.account, order.symbol, order.client_id)
         listed = await driver.fetch_open_orders(order.account, order.symbol)
-        fills = await driver.fetch_fills(order.account, max(0, order.created_ns - OVERLAP_NS))
+        fills = await driver.fetch_fills(order.account, max(0, self._dated_ns(order) - OVERLAP_NS))
         mine = [fill for fill in fills if fill.client_id == order.client_id]
+        self._take_size(order, found)
         for fill in mine:
             self._blotter.on_fill(fill)
         if found is not None and patient and found.state in TERMINAL and found.filled > order.filled:
             self.watch(order)  # it has ended, and its last fills are not told yet
             return False
         if found is not None:
-            self._blotter.on_update(found)
+            self._blotter.on_update(found, asked=True)
             self._known(order)
             return True
         manifest = driver.manifest
         seen = bool(mine) or any(each.client_id == order.client_id for each in listed)
-        now_ns = self._desk.clock.now_ns()
         expiry_ns, grace_ns = manifest.expiry_ms * 1_000_000, manifest.grace_ms * 1_000_000
         if self._desk.egress.is_flying(order):
             return False  # its own answer is still on the way
-        if self._stepped_ns and now_ns < self._stepped_ns + expiry_ns + grace_ns:
-            now_ns = 0  # the clock was set: what it says of the order's age proves nothing yet
-        if not is_proved_absent(order, now_ns, expiry_ns, grace_ns, found, seen):
+        if not is_proved_absent(order, self._age_ns(order), expiry_ns, grace_ns, found, seen):
             if order.state == "pending":
                 self._blotter.doubt(order)
             self.watch(order)
             return False
+        self._desk.egress.signed.pop(order.client_id, None)
         self._blotter.absent(order)
         self.resolved += 1
         return True
 
+    def _age_ns(self, order: Order) -> int:
+        """The time since it left, by the steady clock; what an earlier process sent is dated by a clock that must be trusted."""
+        now_s = asyncio.get_running_loop().time()
+        signed_s = self._desk.egress.signed.get(order.client_id)
+        if signed_s is not None:
+            return int((now_s - signed_s) * SECOND)
+        read = parse(order.client_id)
+        if read is not None and read[0] == self._desk.ids.epoch:
+            return 0  # it waits for its turn
+        age_ns = int((now_s - self._began_s) * SECOND)
+        if read is None or read[0] in self._stepped or self._astray_ns > TRUSTED_NS:
+            return age_ns
+        return max(age_ns, self._desk.clock.now_ns() - order.created_ns - DEADLINE_NS - TRUSTED_NS)
+
     def _known(self, order: Order) -> None:
+        self._desk.egress.signed.pop(order.client_id, None)
         self.resolved += 1
         self._log.info("order_resolved", client_id=order.client_id, strategy=order.strategy, state=order.state)
 
     def clock_stepped(self, seconds: float) -> None:
-        """Somebody set the clock by so much: windows of time are waited for anew."""
-        self._stepped_ns = self._desk.clock.now_ns()
+        """Somebody set the clock by so much: what it dated before may be wrong by that."""
+        self._astray_ns += int(abs(seconds) * SECOND)
+        self._blotter.journal.append("clock", "", b'{"seconds":%.3f}' % seconds, self._desk.clock.now_ns())
         self._log.error("clock_stepped", seconds=round(seconds, 3))
 
     def statistics(self) -> Mapping[str, Any]:

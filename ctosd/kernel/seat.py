@@ -93,7 +93,7 @@ class Seat:
 
     def denied(self, now_ns: int) -> None:
         """Count a refusal; a flood of them revokes the seat and raises `Fenced`."""
-        if now_ns - self._denied_ns > SECOND:
+        if not 0 <= now_ns - self._denied_ns <= SECOND:  # below 0: the clock was set back
             self._denials, self._denied_ns = 0, now_ns
         self._denials += 1
         if self._denials >= FLOOD and not self._fence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 
 from ctosd.abi.clock import Clock
@@ -10,7 +10,6 @@ from ctosd.abi.errors import CtosError
 from ctosd.abi.orders import Order
 from ctosd.core.gate import Limits, View
 from ctosd.core.ledger import pnl
-from ctosd.core.lifecycle import exposure
 from ctosd.kernel.arming import Arming
 from ctosd.kernel.blotter import Blotter
 from ctosd.kernel.line import Line
@@ -55,7 +54,8 @@ class Sight:
         buying = selling = all_buying = all_selling = ZERO
         unresolved = ""
         if others := self._blotter.open_on(order.account, order.symbol):
-            buying, selling, all_buying, all_selling, unresolved = _exposures(seat, order, others)
+            exposure = self._blotter.exposure
+            buying, selling, all_buying, all_selling, unresolved = _exposures(seat, order, others, exposure)
         if self._blotter.outside.count:
             theirs = self._blotter.outside.exposure(order.account, order.symbol)
             all_buying, all_selling = all_buying + theirs[0], all_selling + theirs[1]
@@ -97,7 +97,9 @@ class Sight:
         return total
 
 
-def _exposures(seat: Seat, order: Order, others: Collection[Order]) -> tuple[Decimal, Decimal, Decimal, Decimal, str]:
+def _exposures(
+    seat: Seat, order: Order, others: Collection[Order], exposure: Callable[[Order], Decimal]
+) -> tuple[Decimal, Decimal, Decimal, Decimal, str]:
     """What open orders on the instrument may still buy and sell: the strategy's and everybody's, and an unknown one."""
     own = {"buy": ZERO, "sell": ZERO}
     everybody = {"buy": ZERO, "sell": ZERO}

@@ -80,6 +80,24 @@ class System:
             self.log.warning("task_left", task=name)
 
 
+def attend(desk: Desk, watchdog: Watchdog, recovery: Recovery, venues: Venues) -> None:
+    """Who hears of what the venue closed, of a clock that was set, and of a journal that fails (strategies may be quiet)."""
+    log = desk.log
+
+    def on_step(seconds: float) -> None:
+        recovery.clock_stepped(seconds)
+        venues.clock_stepped()
+
+    def on_journal(failed: str) -> None:
+        if failed:
+            log.error("journal_failed", reason=failed)
+        else:
+            log.info("journal_works")
+
+    watchdog.on_step, watchdog.on_journal = on_step, on_journal
+    desk.blotter.on_forced = lambda fill: freeze(desk, fill)
+
+
 def build(
     *,
     clock: WallClock | VirtualClock,
@@ -112,9 +130,9 @@ def build(
     egress.on_unknown = recovery.watch
     fold = Fold(journal)
     fold.restore(switch, egress.arming)
-    blotter.on_forced = lambda fill: freeze(desk, fill)
-    watchdog = Watchdog(clock, bus, journal, recovery.clock_stepped)
+    watchdog = Watchdog(clock, bus, journal)
     venues = Venues(desk, recovery, fold, jitter, log, watchdog.witness, clock.virtual)
+    attend(desk, watchdog, recovery, venues)
     supervisor = Supervisor(desk, venues.ready, jitter, log)
     return System(
         desk=desk,

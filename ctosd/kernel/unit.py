@@ -184,7 +184,7 @@ class Unit:
     def _on_own(self, own: Own) -> Handled:
         strategy = self.strategy
         assert strategy is not None
-        self._cursor = own.seq
+        self._cursor = max(self._cursor, own.seq)  # what never left has no row of its own
         if isinstance(own.event, Order):
             return strategy.on_order(own.event)
         if isinstance(own.event, Fill):

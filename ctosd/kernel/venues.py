@@ -23,6 +23,7 @@ State = Literal["starting", "running", "backoff", "parked", "down", "stopped"]
 END_OF_DATA = "end of data"
 
 CONNECT = RestartPolicy(policy="always", backoff_s=1.0, cap_s=60.0)
+CLOCK_TRIES = 5
 
 
 class Venue:
@@ -148,6 +149,20 @@ class Venues:
             line = self._desk.egress.lines[venue.name]
             venue.auditor = Auditor(line, venue.driver.accounts, self._desk, self._recovery, self._breached, self._log)
             self._desk.tasks.spawn(f"venue-{venue.name}-audit", venue.auditor.run())
+
+    def clock_stepped(self) -> None:
+        """Our clock was set: what each driver knows of its venue's is worth nothing until it has asked again."""
+        for venue in self.all.values():
+            self._desk.tasks.spawn(f"venue-{venue.name}-clock", self._read_clock(venue))
+
+    async def _read_clock(self, venue: Venue) -> None:
+        for tries in range(1, CLOCK_TRIES + 1):
+            try:
+                await venue.driver.fetch_clock()
+            except NotReady:  # the driver asks by itself too, only later
+                await self._desk.clock.sleep(next_delay(CONNECT, tries, self._jitter()))
+            else:
+                return
 
     def _breached(self, reason: str) -> None:
         set_mode(self._desk, "halted", reason, "the auditor")

@@ -36,7 +36,10 @@ class Watchdog:
         self._due_ns = 0
         self._beats = 0
         self._ahead_ns = clock.now_ns() - clock.steady_ns()
-        self._on_step = on_step
+        self.on_step = on_step
+        self._failed = ""
+        self.on_journal: Callable[[str], None] = lambda failed: None
+        """Hears when the journal begins to fail, and (empty) when it works again."""
         self.steps = 0
         self.worst_ns = 0
         self.alive = self.witness()
@@ -58,6 +61,7 @@ class Watchdog:
         self.worst_ns = max(self.worst_ns, lag)
         self._beats += 1
         self._look_at_clock()
+        self._look_at_journal()
         self._next()
 
     def _look_at_clock(self) -> None:
@@ -65,7 +69,13 @@ class Watchdog:
         step_ns, self._ahead_ns = ahead_ns - self._ahead_ns, ahead_ns
         if abs(step_ns) > STEP_NS:
             self.steps += 1
-            self._on_step(step_ns / 1e9)
+            self.on_step(step_ns / 1e9)
+
+    def _look_at_journal(self) -> None:
+        if self._journal.failed != self._failed:
+            began, self._failed = not self._failed, self._journal.failed
+            if began or not self._failed:
+                self.on_journal(self._failed)
 
     def witness(self) -> Callable[[], str]:
         """A look of one's own: why the daemon may not be called alive, by what happened since the same look's last time."""

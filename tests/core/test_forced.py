@@ -60,3 +60,15 @@ def test_parts_add_up(size: D, held: list[D], side: str, fee: int) -> None:
 
 def test_only_the_last_part_names_the_whole() -> None:
     assert [whole_of(name) for name in ("t1", "t1#1/2", "t1#2/2", "a#b#3/3", "#")] == ["", "", "t1", "a#b", ""]
+
+
+def test_parts_that_are_booked_already_are_left_out_and_the_rest_has_numbers_of_its_own() -> None:
+    whole = forced(D(5))
+    (_, first), *_ = split(whole, {"a": D(3), "b": D(1)}, LOT, EXTERNAL)
+    rest = split(whole, {"b": D(1)}, LOT, EXTERNAL, [first])
+    assert [(name, part.size) for name, part in rest] == [("b", D(1)), (EXTERNAL, D(1))]
+    assert sum((part.fee for _, part in rest), first.fee) == whole.fee
+    assert len({first.trade_id, *(part.trade_id for _, part in rest)}) == 3
+    assert [whole_of(part.trade_id) for _, part in rest] == ["", whole.trade_id]
+    ((owner, last),) = split(whole, {}, LOT, EXTERNAL, [first])
+    assert (owner, last.size, whole_of(last.trade_id)) == (EXTERNAL, D(2), whole.trade_id)

@@ -141,3 +141,8 @@ def test_looking_again_sees_what_changed_while_waiting() -> None:
     assert gate.check_again(order(), view(mode="halted")) is not None
     assert gate.check_again(order(), view(venue_up=False)) is not None
     assert gate.check_again(order(), view(price_age_ns=10**12)) is not None
+
+
+def test_an_order_that_was_sent_in_the_future_repeats_nothing() -> None:
+    """The clock was set back since: without this no order could be repeated until it comes there again."""
+    assert gate.check(order(), view(last_same_ns=10**18 + 3_600 * 10**9)) is None

@@ -113,3 +113,14 @@ def test_whatever_comes_in_whatever_order(words: list[Any]) -> None:
         over = subject.state in TERMINAL
     if total >= subject.size:
         assert subject.state in TERMINAL
+
+
+def test_a_fill_ends_no_order_that_may_be_larger_there() -> None:
+    """An amendment to more is not answered: only the venue knows whether what was filled is all."""
+    mine = order(size=D(10))
+    assert lifecycle.on_fill(mine, fill(D(10)), D(12)) == ""
+    assert mine.state == "partially_filled"
+    assert lifecycle.exposure(mine, D(12)) == 2
+    assert lifecycle.on_fill(mine, fill(D(2)), D(12)) == ""
+    assert mine.state == "filled"
+    assert "filled 13 of 12" in lifecycle.on_fill(mine, fill(D(1)), D(12))

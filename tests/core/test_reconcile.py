@@ -87,9 +87,9 @@ def test_drifts_are_what_the_venue_has_more() -> None:
 
 
 def test_absence_is_proved_only_after_the_window_and_by_two_endpoints() -> None:
-    unknown = order(state="unknown", created_ns=1_000)
-    assert not is_proved_absent(unknown, 1_000 + 300, 100, 200, None, False)
-    assert is_proved_absent(unknown, 1_000 + 301, 100, 200, None, False)
+    unknown = order(state="unknown")
+    assert not is_proved_absent(unknown, 300, 100, 200, None, False)
+    assert is_proved_absent(unknown, 301, 100, 200, None, False)
     assert not is_proved_absent(unknown, 10**9, 100, 200, update("open"), False)
     assert not is_proved_absent(unknown, 10**9, 100, 200, None, True)
     assert not is_proved_absent(order(state="filled"), 10**9, 100, 200, None, False)
@@ -99,3 +99,10 @@ def test_an_order_that_was_acknowledged_or_filled_was_sent() -> None:
     """Venues forget finished orders: silence about one that they had is not the proof that they never had it."""
     assert not is_proved_absent(order(state="unknown", venue_id="v1"), 10**9, 100, 200, None, False)
     assert not is_proved_absent(order(state="unknown", filled=D(1)), 10**9, 100, 200, None, False)
+
+
+def test_a_size_that_we_do_not_know_comes_before_the_fills() -> None:
+    """Of an order that was made larger there a fill alone would end what is open."""
+    larger = update("partially_filled", size=D(20))
+    found = compare([order()], [larger], [fill(D(10))])
+    assert [type(each) for each in found] == [Take, Book]

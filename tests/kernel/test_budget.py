@@ -287,3 +287,34 @@ def test_taking_now_takes_nothing_when_it_cannot_and_lets_nobody_overtake() -> N
         assert budget.statistics()["takes"] == 4
 
     run(main)
+
+
+class SetClock(VirtualClock):
+    """A wall clock that somebody sets; the steady one goes on from a start of its own."""
+
+    offset_ns = 7 * SECOND
+
+    def now_ns(self) -> int:
+        return self.time_ns + self.offset_ns
+
+    def call_at(self, when_ns: int, call: Callable[[], None]) -> Any:
+        return super().call_at(when_ns - self.offset_ns, call)
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_is_set_gives_no_token_and_holds_none_back(hours: int) -> None:
+    clock = SetClock(T0)
+
+    async def main() -> None:
+        budget = SharedBudget(clock, LIMITS)
+        await budget.take([("orders", 3)])
+        budget.penalise(clock.now_ns() + 3 * SECOND, "scoped")
+        clock.offset_ns += hours * 3_600 * SECOND
+        began_ns = clock.time_ns
+        await budget.take([("orders", 2)], patience_s=5.0)
+        assert SECOND <= clock.time_ns - began_ns < 3 * SECOND
+        await budget.take([("scoped", 1)], patience_s=5.0)
+        assert 3 * SECOND <= clock.time_ns - began_ns < 4 * SECOND
+
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
+        runner.run(main())

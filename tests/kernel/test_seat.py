@@ -97,3 +97,11 @@ def test_what_is_older_than_the_window_is_forgotten_and_what_is_younger_never() 
     for turn in range(2_000):
         made.sent(order(price=D(5_000 + turn)), 2_000 * SECOND + turn * SECOND)
     assert made.last_same_ns(order(price=D(999))) < 0
+
+
+def test_a_clock_that_was_set_back_makes_no_flood_of_an_hour() -> None:
+    made = seat()
+    made.denied(3_600 * SECOND)
+    for turn in range(20 * FLOOD):
+        made.denied(turn * SECOND // 50)
+    assert made.fence == ""

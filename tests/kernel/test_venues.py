@@ -3,7 +3,7 @@
 import asyncio
 from decimal import Decimal as D
 
-from ctosd.abi import Order, Strategy, VenueStatus, topic
+from ctosd.abi import ClockReading, NotReady, Order, Strategy, VenueStatus, topic
 from ctosd.testing.rig import Rig, run_virtual
 
 
@@ -85,6 +85,27 @@ def test_a_loss_during_the_first_connection_is_believed() -> None:
         say(rig, up=True)
         await asyncio.sleep(0.1)
         assert venue.state == "running"
+
+    run_virtual(main())
+
+
+def test_a_clock_that_was_set_is_asked_of_the_venue_again_until_it_answers() -> None:
+    async def main() -> None:
+        rig, _ = await _world()
+        asked: list[int] = []
+        fetch = rig.venue.fetch_clock
+
+        async def fetch_clock() -> ClockReading:
+            asked.append(rig.clock.now_ns())
+            if len(asked) < 3:
+                raise NotReady("no answer")
+            return await fetch()
+
+        rig.venue.fetch_clock = fetch_clock  # type: ignore[method-assign]
+        rig.system.watchdog.on_step(3_600.0)
+        await asyncio.sleep(60)
+        assert len(asked) == 3
+        assert len(rig.log.events("clock_stepped")) == 1
 
     run_virtual(main())
 

@@ -56,3 +56,16 @@ async def test_a_clock_that_is_set_is_noticed_and_stops_nothing(monkeypatch: pyt
     assert dog.lag_ms(1.0) < 1_000
     assert dog.statistics()["clock_steps"] == 1
     dog.stop()
+
+
+async def test_a_journal_that_fails_is_told_when_it_happens() -> None:
+    """Once when it begins, once when it works again; not at every other sentence of the disk."""
+    journal, told = MemoryJournal(), []
+    dog = Watchdog(WallClock(), Bus(), journal)
+    dog.on_journal = told.append
+    dog.start()
+    for failed in ("", "disk full", "disk still full", ""):
+        journal.failed = failed
+        await asyncio.sleep(0.15)
+    assert told == ["disk full", ""]
+    dog.stop()

@@ -28,6 +28,9 @@ class Wall:
     def now_ns(self) -> int:
         return self._clock.now_ns() + self.offset_ns
 
+    def steady_ns(self) -> int:
+        return self._clock.steady_ns()
+
     def call_at(self, when_ns: int, call: Callable[[], None]) -> Deadline:
         return self._clock.call_at(when_ns - self.offset_ns, call)
 

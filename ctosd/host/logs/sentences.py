@@ -79,6 +79,7 @@ SENTENCES: dict[str, str] = {
     "audit_repaired": "{venue}: {repairs} differences on {account} were repaired",
     "writes_exceed_intents": "{venue}: more orders left than were meant; everything is halted",
     # the daemon
+    "journal_works": "the journal can write again",
     "journal_failed": "the journal cannot write: no order leaves until it can",
     "ready": "ready after {seconds} s: {status}; look with `ctosctl status`",
     "signal": "{name} received",

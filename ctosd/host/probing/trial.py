@@ -11,7 +11,6 @@ from collections.abc import Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from ctosd.abi.clock import Clock
 from ctosd.abi.driver import ClockReading, Finding, Ports
 from ctosd.abi.errors import AuthFailed, Misconfigured
 from ctosd.abi.events import Event, Quote
@@ -21,6 +20,7 @@ from ctosd.host.network import Network
 from ctosd.host.probing.check import Check
 from ctosd.host.probing.pace import Pace
 from ctosd.kernel.budget import SharedBudget
+from ctosd.kernel.clock import SteadyClock
 from ctosd.kernel.tasks import Tasks
 from ctosd.testing.store import MemoryStore
 
@@ -47,7 +47,9 @@ class Mute:
 class Trial:
     """One driver with the accounts of `secrets`. Raises `Misconfigured` when it cannot even be made."""
 
-    def __init__(self, venue: VenueConfig, secrets: Secrets, *, clock: Clock, pace: Pace, timeout_s: float) -> None:
+    def __init__(
+        self, venue: VenueConfig, secrets: Secrets, *, clock: SteadyClock, pace: Pace, timeout_s: float
+    ) -> None:
         self.venue = venue
         self.timeout_s = timeout_s
         self.refused = False  # whether the start failed for what somebody must change
@@ -153,7 +155,9 @@ class Look(NamedTuple):
     accounts: list[Check]
 
 
-async def try_out(venue: VenueConfig, secrets: Secrets, *, clock: Clock, pace: Pace, timeout_s: float) -> list[Check]:
+async def try_out(
+    venue: VenueConfig, secrets: Secrets, *, clock: SteadyClock, pace: Pace, timeout_s: float
+) -> list[Check]:
     """Clock, market data, start, then each account that has credentials.
 
     A start that fails is tried again with less, to learn whose fault it is: each account alone, then none.

@@ -136,6 +136,8 @@ class Clock:
     def now_ns(self) -> int:
         return self._now_ns
 
+    steady_ns = now_ns
+
     def call_at(self, when_ns: int, call: Callable[[], None]) -> Any:
         alive = [True]
         heapq.heappush(self._heap, (when_ns, next(self._count), call, alive))
