@@ -1,9 +1,9 @@
 """Client ids: our texts and Backpack's unsigned 32-bit numbers, paired on disk before an order is sent.
 
-A number comes from a counter that never goes back: it is kept in the store, a block ahead of use, and it starts at eight
-times the seconds since 2025, so that a store that was lost, or a write that a loss of power undid, repeats no number
-either (orders would have to be placed eight a second, always). Whether Backpack itself refuses a number twice is not
-documented.
+A number comes from a counter that never goes back: the store has it from the start on, and always a block ahead of use, so
+that what a loss of power undid, the last moments' writes, repeats none. It starts at eight times the seconds since 2025, so
+that a store that was lost repeats none either (orders would have to be placed eight a second, always). Whether Backpack
+itself refuses a number twice is not documented.
 
 A pair is forgotten only when its order ended long ago. Numbers of strangers are shown as ``bp-<number>``, orders without
 one as ``bp-order-<order id>``.
@@ -16,12 +16,12 @@ from typing import Any
 
 import msgspec
 
-from ctosd.abi import Store
+from ctosd.abi import CtosError, Store
 from ctosd.abi.events import TERMINAL
 
 NUMBERS = 1 << 32
 BLOCK = 256
-"""How far ahead of use the counter is on disk."""
+"""How far ahead of use the counter is on disk, at least."""
 
 ORIGIN_S = 1_735_689_600  # 2025-01-01
 PER_SECOND = 8
@@ -68,6 +68,11 @@ class ClientIds:
                 self._remember(int(key[len(PAIR) :]), msgspec.json.decode(value, type=Pair))
         first = (now_ns // SECOND_NS - ORIGIN_S) * PER_SECOND
         self._next = self._reserved = max(kept, first, 1)
+        try:
+            store.write({COUNTER: str(self._next + 2 * BLOCK).encode()})
+            self._reserved += 2 * BLOCK
+        except CtosError:
+            pass  # cancels need no new number; the first order will be told
 
     def _remember(self, number: int, pair: Pair) -> None:
         self._pairs[number] = pair
@@ -104,8 +109,8 @@ class ClientIds:
     def _commit(self, fresh: Mapping[int, Pair], following: int) -> None:
         changes: dict[str, bytes | None] = {_key(number): msgspec.json.encode(pair) for number, pair in fresh.items()}
         reserved = self._reserved
-        if following > reserved:
-            reserved = following + BLOCK
+        if following > reserved - BLOCK:
+            reserved = following + 2 * BLOCK
             changes[COUNTER] = str(reserved).encode()
         self._store.write(changes)
         self._next, self._reserved = following, reserved

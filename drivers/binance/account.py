@@ -46,6 +46,7 @@ class Account:
         self.private: Session | None = None
         self.terms: dict[str, Terms] = {}
         self.owners: dict[tuple[str, str], str] = {}  # symbol and the venue's order id -> client id
+        self.listed_ns = 0  # when the last list of all open orders was asked for; their symbols are in `traded`
         self.surveyed_ns = -1  # all symbols traded since then are in `traded`; -1: nothing is known of strangers
         self.funding_ns = 0  # the last funding payment that was told
         self._store = store

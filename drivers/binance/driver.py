@@ -152,15 +152,10 @@ class Binance(Driver):
             self.book[name] = Account(name, self._signers[name], self.symbols, self.ports.store, self.ports.clock)
         for account in self.book.values():
             if account.signer is not None:
-                self._demand(account, await self.preflight(account.name))
+                for finding in await self._look().obstacles(account):
+                    error = AuthFailed if finding.subject == "credentials" else Misconfigured
+                    raise error(f"{account.name}: {finding.subject}: {finding.message}; {finding.remedy}")
                 await self.privates.start(account)
-
-    def _demand(self, account: Account, findings: Sequence[Finding]) -> None:
-        """Raise what no order may leave with."""
-        for finding in findings:
-            if finding.blocks and not finding.ok:
-                error = AuthFailed if finding.subject == "credentials" else Misconfigured
-                raise error(f"{account.name}: {finding.subject}: {finding.message}; {finding.remedy}")
 
     async def stop(self) -> None:
         self._started = self.upkeep.running = False
@@ -349,8 +344,10 @@ class Binance(Driver):
         return await self.rest.read_clock()
 
     async def preflight(self, account: str, consent: Collection[str] = ()) -> Sequence[Finding]:
-        look = Preflight(self.rest, self.history, self.natives, self.config.symbols, self.config.margin)
-        return await look.look(self.history.account(account), consent, self.ports.clock.now_ns())
+        return await self._look().look(self.history.account(account), consent, self.ports.clock.now_ns())
+
+    def _look(self) -> Preflight:
+        return Preflight(self.rest, self.history, self.natives, self.config.symbols, self.config.margin)
 
     # -- of itself ------------------------------------------------------------------------------------------------------
 

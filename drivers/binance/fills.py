@@ -26,6 +26,8 @@ DAY_MS = 86_400_000
 WINDOW_MS = {"usdm": 7 * DAY_MS - 1_000, "spot": DAY_MS - 1_000}
 OLDEST_MS = 90 * DAY_MS
 MOST_PAIRS = 40
+LISTED_NS = 10_000_000_000
+"""How old a list of the open orders may be to tell the symbols in use: it is the dearest question of a start."""
 WRITTEN = "ctos"
 """How the client ids of this house begin; all others are strangers'."""
 
@@ -142,10 +144,11 @@ class Fills:
 
     async def _survey(self, account: Account, since_ms: int) -> set[str]:
         """Symbols that may have fills since then, beyond those that are known."""
-        found = {update.symbol for update in await self._history.open_orders(account.name)}
+        if self._ports.clock.now_ns() - account.listed_ns > LISTED_NS:
+            await self._history.open_orders(account.name)  # it notes their symbols
         if self._rest.product == "usdm":
-            return found | await self._earned(account, since_ms) | await self._held(account)
-        return found | await self._paired(account)
+            return await self._earned(account, since_ms) | await self._held(account)
+        return await self._paired(account)
 
     async def _earned(self, account: Account, since_ms: int) -> set[str]:
         """Symbols in the income history: every trade with a fee or a profit stands there."""

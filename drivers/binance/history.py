@@ -118,7 +118,7 @@ class History:
 
     async def open_orders(self, name: str, symbol: str = "") -> list[OrderUpdate]:
         """Open orders of everybody, conditional ones included."""
-        account = self.account(name)
+        account, asked_ns = self.account(name), self._ports.clock.now_ns()
         params: Pairs = [("symbol", self._native(symbol))] if symbol else []
         weights = ONE_SYMBOL[self._rest.product] if symbol else {}
         rows = await self._rest.read("open_orders", params, account=name, weight=weights.get("open_orders"))
@@ -132,6 +132,7 @@ class History:
         for update in found:
             account.learn(update)
         account.trade(update.symbol for update in found)
+        account.listed_ns = account.listed_ns if symbol else asked_ns
         return found
 
     def _named(self, account: Account, update: OrderUpdate) -> OrderUpdate:

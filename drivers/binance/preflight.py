@@ -41,13 +41,30 @@ class Preflight:
         remedy = "set this machine's clock: timedatectl set-ntp true" if clock else ""
         found = [Finding(subject="clock", ok=not clock, message=clock or "in step with the venue", remedy=remedy)]
         try:
-            found += await (self._usdm(account, consent) if self._rest.product == "usdm" else self._spot(account))
+            found += await self._settings(account, consent)
+            found += await self._margins(account, MARGIN in consent)
         except Refused as error:
             if error.reason not in ("auth", "permission"):
                 raise
             return [_refused(account.name, error)]
         found += [await self._strangers(account), _rights(self._rest.product), *await self._fees(account)]
         return sorted(found, key=lambda finding: (not finding.blocks, finding.ok))
+
+    async def obstacles(self, account: Account) -> list[Finding]:
+        """What no order may leave with, and nothing else: a start asks for little, so that a crash loop can go on starting.
+
+        Raises `NotReady` when the venue cannot be asked.
+        """
+        try:
+            found = await self._settings(account, ())
+        except Refused as error:
+            if error.reason not in ("auth", "permission"):
+                raise
+            found = [_refused(account.name, error)]
+        return [finding for finding in found if finding.blocks and not finding.ok]
+
+    async def _settings(self, account: Account, consent: Collection[str]) -> list[Finding]:
+        return await (self._usdm(account, consent) if self._rest.product == "usdm" else self._spot(account))
 
     # -- USDⓈ-M -----------------------------------------------------------------------------------------------------------
 
@@ -58,10 +75,15 @@ class Preflight:
         found = [_may_trade(settings.get("canTrade"), "enable futures trading for this account at Binance")]
         found.append(await self._mode(account, settings.get("dualSidePosition") is True, MODE in consent))
         found.append(await self._assets(account, settings.get("multiAssetsMargin") is True, ASSETS in consent))
+        return found
+
+    async def _margins(self, account: Account, consented: bool) -> list[Finding]:
+        if self._rest.product == "spot":
+            return []
         rows = await self._rest.read("symbol_config", account=account.name)
         wanted = {self._natives[symbol] for symbol in self._symbols}
         chosen = [row for row in rows if row.get("symbol") in wanted] if isinstance(rows, list) else []
-        return found + [await self._margin_type(account, row, MARGIN in consent) for row in chosen]
+        return [await self._margin_type(account, row, consented) for row in chosen]
 
     async def _mode(self, account: Account, hedged: bool, consented: bool) -> Finding:
         if not hedged:

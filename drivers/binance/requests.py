@@ -123,14 +123,18 @@ def modify(order: Amend, native: str, side: str, price: Decimal, size: Decimal) 
 
 
 def shrink(order: Amend, native: str, price: Decimal | None) -> tuple[str, Pairs]:
-    """Spot: the size can be made smaller, and the order keeps its place; a price cannot be changed."""
+    """Spot: the size can be made smaller, and the order keeps its place; a price cannot be changed.
+
+    The id is told again: without one the venue gives the order a new name, and it would be nobody's.
+    """
     if order.price is not None and order.price != price:
         raise Unsupported(
             "amend_reject", "Binance spot cannot change the price of an order: cancel it, then place a new one"
         )
     if order.size is None:
         raise Unsupported("amend_reject", "nothing to change")
-    return "amend", [("symbol", native), ("origClientOrderId", order.client_id), ("newQty", text(order.size))]
+    pairs = [("symbol", native), ("origClientOrderId", order.client_id), ("newClientOrderId", order.client_id)]
+    return "amend", [*pairs, ("newQty", text(order.size))]
 
 
 def batch(pairs: Sequence[Pairs]) -> Pairs:

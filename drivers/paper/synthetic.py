@@ -182,7 +182,7 @@ class Market:
         rules, dt, need = self.rules, FINE_NS / SECOND, count + 1
         if len(self._past) < need:
             tide = Tide(f"{rules.seed}/tide/past", rules.reversion, 0.0, dt)
-            self._past = [_advance(tide, step) for step in range(max(need, 3_601))]
+            self._past = [_advance(tide, step) for step in range(max(need, 2 * len(self._past)))]
         own = stream.own
         way = Own(f"{rules.seed}/own/{stream.symbol}/past", own.volatility, own.beta, rules.reversion, 0.0, dt)
         path = []

@@ -80,7 +80,7 @@ class Broadcast:
             elif channel.kind == "kline":
                 self._stage.keep_bars(market.symbol, channel.argument)
         if channel.period_ms:
-            self._beats[name] = Beat(channel, self._time.now_ms() + channel.period_ms)
+            self._beats[name] = Beat(channel, self._time.true_ms() + channel.period_ms)
 
     def _end(self, name: str) -> None:
         beat = self._beats.pop(name, None)
@@ -155,7 +155,7 @@ class Broadcast:
     def beat(self) -> None:
         """Called every `BEAT_S`: whatever is due is told."""
         self._tapes.flush()
-        now_ms = self._time.now_ms()
+        now_ms = self._time.true_ms()  # a clock that is set back holds no stream up
         for name, beat in list(self._beats.items()):
             if now_ms >= beat.due_ms:
                 late = now_ms - beat.due_ms

@@ -22,6 +22,9 @@ class VenueTime:
         """The true time, without the fault."""
         return self._clock.now_ns()
 
+    def true_ms(self) -> int:
+        return self._clock.now_ns() // MS
+
     def now_ms(self) -> int:
         return (self._clock.now_ns() + self.skew_ns) // MS
 

@@ -101,6 +101,7 @@ class Book:
                     "symbol": ticket.market.symbol,
                     "state": ticket.state,
                     "side": ticket.side,
+                    "size": plain(ticket.market.coins(ticket.size)),
                     "filled": plain(ticket.market.coins(ticket.filled)),
                     "cancel_source": ticket.cancel_source,
                 }

@@ -8,7 +8,7 @@ import pytest
 from ctosd.abi import NotReady
 from ctosd.host.storage.store import FileStore
 from ctosd.testing.store import MemoryStore
-from drivers.backpack.clientids import ARRIVAL_NS, KEEP_NS, NUMBERS, ClientIds
+from drivers.backpack.clientids import ARRIVAL_NS, BLOCK, KEEP_NS, NUMBERS, ClientIds
 from tests.drivers.backpack.exchange import MAIN, SECOND, T0
 
 
@@ -48,6 +48,23 @@ def test_numbers_never_come_twice() -> None:
     assert not seen.intersection(fresh.allocate(MAIN, [f"x{each}" for each in range(400)], T0))
 
 
+def test_a_loss_of_power_repeats_no_number() -> None:
+    """What the store took last is undone, the counter with it, however few seconds later the next start is."""
+    store = MemoryStore()
+    used: set[int] = set()
+    for start in range(6):
+        ids = ClientIds(store, T0 + start * SECOND)
+        on_disk = dict(store.read())
+        for part in range(start):  # blocks that reached the disk before the last one, which does not
+            used.update(ids.allocate(MAIN, [f"kept{start}-{part}-{each}" for each in range(100)], T0))
+            on_disk = dict(store.read())
+        lost = ids.allocate(MAIN, [f"lost{start}-{each}" for each in range(BLOCK)], T0)
+        assert not used.intersection(lost)
+        used.update(lost)
+        store = MemoryStore()
+        store.write(on_disk)
+
+
 def test_a_store_that_refuses_gives_out_nothing() -> None:
     store = Broken()
     ids = ClientIds(store, T0)
@@ -71,6 +88,7 @@ def test_one_write_for_a_batch() -> None:
             super().write(changes)
 
     ids = ClientIds(Counted(), T0)
+    assert writes.pop().keys() == {"clientid.next"}
     ids.allocate(MAIN, [f"ctos{each}" for each in range(20)], T0)
     assert len(writes) == 1
     ids.allocate(MAIN, ["ctos0", "ctos19"], T0)

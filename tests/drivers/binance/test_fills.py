@@ -87,6 +87,7 @@ async def test_symbols_come_from_orders_positions_and_income(venue: Venue) -> No
     tape.add("币安人生USDT", 3, 3, now - 3, "c")
     assert await driver.fetch_fills(MAIN, 0) == []  # nobody can know of them
     driver.book[MAIN].surveyed_ns = -1
+    driver.book[MAIN].listed_ns = 0
     venue.route(
         "GET", "/fapi/v1/income", lambda p: [{"symbol": "BTCUSDT", "time": now - 5}, {"symbol": "", "time": now}]
     )

@@ -310,7 +310,9 @@ async def test_spot_shrinks_and_refuses_other_amends() -> None:
     await driver.submit(place(symbol=SPOT, post_only=True))
     assert venue.api[-1][1]["type"] == "LIMIT_MAKER"
     assert isinstance(await driver.submit(amend(symbol=SPOT, size=D("0.005"))), Accepted)
-    assert venue.api[-1][1]["newQty"] == "0.005"
+    sent = venue.api[-1][1]
+    assert sent["newQty"] == "0.005"
+    assert sent["newClientOrderId"] == sent["origClientOrderId"], "the venue would give the order a name of its own"
     outcome = await driver.submit(amend(symbol=SPOT, price=D(1)))
     assert isinstance(outcome, Rejected)
     assert (outcome.reason, "cancel it, then place" in outcome.message) == ("amend_reject", True)

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from ctosd.abi import Finding
+from ctosd.testing.conformance.world import World
+from ctosd.testing.rig import run_virtual
 from drivers.binance import Binance
 from tests.drivers.binance.scripted import MAIN, PERP, SPOT, Venue
+from tests.drivers.test_conformance import SUBJECTS
 
 ACCOUNT = "/fapi/v1/accountConfig"
 
@@ -148,3 +151,25 @@ async def test_a_clock_that_is_off_is_told_with_its_remedy(venue: Venue) -> None
     await driver.fetch_clock()
     finding = of(await driver.preflight(MAIN), "clock")
     assert (finding.ok, finding.remedy) == (False, "set this machine's clock: timedatectl set-ntp true")
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "most"), [("binance-usdm", "futures.weight", 160), ("binance-spot", "spot.weight", 330)]
+)
+def test_a_start_asks_for_little_so_that_a_crash_loop_can_go_on_starting(name: str, limit: str, most: int) -> None:
+    """The list of all open orders is the dearest question: it is asked once, and what blocks no order is not asked for."""
+
+    async def main() -> None:
+        world = World(SUBJECTS[name])
+        await world.driver.start()
+        assert world.emulator is not None
+        before = world.emulator.statistics()["limits"][limit]["used"]
+        await world.driver.fetch_open_orders(world.account)
+        once = world.emulator.statistics()["limits"][limit]["used"] - before
+        await world.driver.fetch_fills(world.account, 0)
+        await world.driver.fetch_positions(world.account)
+        assert world.emulator.statistics()["limits"][limit]["used"] <= most
+        assert before < once, "a start alone lists no orders"
+        await world.close()
+
+    run_virtual(main())

@@ -73,6 +73,17 @@ def test_a_partial_book_is_the_top() -> None:
     assert shown["lastUpdateId"] >= message["u"]
 
 
+def test_a_clock_that_is_set_back_holds_no_stream_up() -> None:
+    rig = Rig()
+    socket = rig.socket("/public/ws/btcusdt@depth@100ms")
+    rig.emulator.set_fault("clock_skew", 40)
+    rig.run(2)
+    rig.emulator.set_fault("clock_skew", 0)
+    before = len(socket.events("depthUpdate"))
+    rig.run(2)
+    assert len(socket.events("depthUpdate")) > before + 5
+
+
 @pytest.mark.parametrize("fault", ["book_gap", "book_duplicate", "book_reorder"])
 def test_a_fault_breaks_the_chain_and_only_while_it_is_on(fault: str) -> None:
     rig = Rig()
