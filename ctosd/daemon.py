@@ -338,7 +338,7 @@ class Daemon:
         manifest = venue.driver_class.manifest
         if self.virtual or not (manifest.simulated or manifest.keeps_store):
             return None
-        store = FileStore(self.places.lib / f"venue-{venue.name}.db")
+        store = FileStore(self.places.lib / f"venue-{venue.name}.db", durability=self.config.durability)
         self.stores.append(store)
         return store
 

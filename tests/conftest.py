@@ -24,6 +24,16 @@ MANAGERS = (
     *("RUNTIME_DIRECTORY", "STATE_DIRECTORY", "LOGS_DIRECTORY", "CONFIGURATION_DIRECTORY", "CACHE_DIRECTORY"),
 )
 _numbers = itertools.count()
+HERE = Path(__file__).parent
+DAEMONS = ("test_emulate", "test_clients")
+"""Files below this folder that start daemons, as those beside this one do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts daemons runs one after the other, in one worker: their clocks are real, and a machine has few cores."""
+    for item in items:
+        if item.path.parent == HERE or item.path.stem in DAEMONS:
+            item.add_marker(pytest.mark.xdist_group("daemons"))
 
 
 def is_loopback(host: object) -> bool:

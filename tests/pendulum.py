@@ -20,6 +20,7 @@ TRADED = 3
 class PendulumParams:
     symbol: Annotated[str, "the instrument"]
     notional: Annotated[Decimal, Gt(0), "quote amount of each order"] = Decimal(300)
+    amends: Annotated[bool, "make the resting orders smaller before they are cancelled"] = False
 
 
 class PendulumState(msgspec.Struct):
@@ -28,13 +29,13 @@ class PendulumState(msgspec.Struct):
 
 
 class Pendulum(Strategy):
-    """Takes from the market to and fro, and now and then rests an order and cancels it."""
+    """Takes from the market to and fro, and now and then rests an order, amends and cancels it."""
 
     Params = PendulumParams
     State = PendulumState
 
     async def on_start(self) -> None:
-        self._released = False
+        self._released, self._left = False, True
         self._fills = 0
         self._armed: Callable[[], None] = lambda: None
         self._quote: Quote | None = None
@@ -56,8 +57,16 @@ class Pendulum(Strategy):
 
     async def on_timer(self) -> None:
         if self._released and self._quote is not None:
+            if self._left:
+                await self._clear()
             await self._swing(self._quote)
         self.set_timer(0.03)
+
+    async def _clear(self) -> None:
+        """What the life before left open would add up, life after life."""
+        for order in await self.sys.get_open_orders(self.params.symbol):
+            await self.sys.revoke_order(order.client_id)
+        self._left = False
 
     async def _swing(self, quote: Quote) -> None:
         symbol = self.params.symbol
@@ -71,6 +80,8 @@ class Pendulum(Strategy):
             price = exact(quote.bid) * Decimal("0.98")
             self.state.placed += 1
             order = await self.sys.place_order(symbol, "buy", "post_only", size, price - price % limits.tick)
+            if order.is_open and self.params.amends:
+                await self.sys.amend_order(order.client_id, size=size - limits.lot)
             if order.is_open:
                 await self.sys.revoke_order(order.client_id)
 

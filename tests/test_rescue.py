@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.autopsy import look, told
+from tests.host.test_emulate import PORTS, ROOT, Emulated
 from tests.test_boot import GRID, Running, folder
 
 __all__ = ["folder"]
@@ -82,3 +85,46 @@ def test_a_daemon_that_lives_or_ended_well_is_left_alone(folder: Path) -> None:
 def test_a_wrong_configuration_is_told(folder: Path) -> None:
     running = Running(folder, "venues: {paper: {driverr: paper}}\n", {})
     assert "driverr" in str(rescue(running, code=4)["message"])
+
+
+@pytest.fixture(params=sorted(PORTS))
+def wired(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[str, Emulated, Running]]:
+    """A venue's emulator, and a daemon on it with the shipped configuration whose orders rest."""
+    server = Emulated(request.param)
+    port = server.told["endpoints"]["rest"].rpartition(":")[2]
+    text = (ROOT / "etc" / f"{request.param}-emulated.yaml").read_text().replace(f":{PORTS[request.param]}", f":{port}")
+    running = Running(folder, text.replace("0.9997", "0.99").replace("1.0003", "1.01"), {})
+    yield request.param, server, running
+    running.stop(signal.SIGKILL)
+    assert server.end() == 0
+
+
+def test_over_a_venues_own_wire_too(wired: tuple[str, Emulated, Running]) -> None:
+    """The emulator outlives the daemon, as a venue does: its own record says what rests there before and after."""
+    venue, server, running = wired
+    control = server.told["endpoints"]["rest"] + "/_emulator"
+
+    def resting() -> set[str]:
+        return {seen.client_id for seen in look(venue, asyncio.run(told(control))).orders.values() if seen.is_open}
+
+    running.start()
+    running.wait_for("ready")
+    end, before = time.monotonic() + 15, set[str]()
+    while not before or resting() != before:  # until nothing is on its way any more
+        assert time.monotonic() < end, running.out.read_text()[-3000:]
+        before = resting()
+        time.sleep(0.6)
+    running.stop(signal.SIGKILL)
+    left = resting()
+    assert left
+    assert [line for line in running.lines() if line["event"] == "dead_man_not_renewed"] == []
+    found = rescue(running)
+    assert found["ok"], found
+    assert (found["remaining"], found["kept"], found["venues"]) == ([], [], {})
+    cancelled = found["cancelled"]
+    assert isinstance(cancelled, list)
+    assert len(cancelled) == len(left)
+    if venue != "backpack":  # there a number stands for the id
+        assert set(cancelled) == left
+    assert resting() == set()
+    assert rescue(running)["cancelled"] == []

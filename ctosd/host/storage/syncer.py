@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
+
+from ctosd.host.storage.database import sync_directory
 
 _END = -1
 
@@ -44,3 +47,47 @@ class Syncer:
                 return
             finally:
                 self.busy = False
+
+
+class Follower:
+    """Syncs `path` whenever it was `written`, at most every `every_s`. After a sync that failed there is no other."""
+
+    def __init__(self, path: Path, every_s: float, on_failed: Callable[[OSError], None]) -> None:
+        self._path = path
+        self._every_s = every_s
+        self._on_failed = on_failed
+        self._news = threading.Event()
+        self._end = threading.Event()
+        self._named = False
+        self.syncs = 0
+        self._thread = threading.Thread(target=self._run, name="store-sync", daemon=True)
+        self._thread.start()
+
+    def written(self) -> None:
+        self._news.set()
+
+    def close(self) -> None:
+        self._end.set()
+        self._news.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._end.is_set():
+                self._news.wait()
+                self._end.wait(self._every_s)
+                self._news.clear()
+                self._sync()
+        except OSError as error:
+            self._on_failed(error)
+
+    def _sync(self) -> None:
+        fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+        if not self._named:
+            sync_directory(self._path.parent)
+            self._named = True
+        self.syncs += 1

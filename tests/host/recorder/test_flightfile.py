@@ -99,6 +99,7 @@ def test_one_flipped_bit_is_found(tmp_path: Path) -> None:
         (gzip.compress(flightfile.MAGIC + b"\xff\xff\xff\xff"), "torn"),
         (gzip.compress(flightfile.MAGIC + b"\x00\x00\x00\x01\xc0"), "torn"),
     ],
+    ids=("empty", "text", "foreign", "headless", "too-long", "torn"),
 )
 def test_what_is_no_flight_file_is_told_in_words(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "x.flight"

@@ -1,9 +1,12 @@
 """Stores: all changes or none, and nothing lost at a kill."""
 
+import errno
 import json
+import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -124,3 +127,44 @@ def test_the_log_of_a_store_stays_bounded(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "store.db")
     assert connection.execute("SELECT value FROM entries").fetchall() == [(b"19999",)]
     connection.close()
+
+
+def test_a_write_is_on_the_disk_soon_after_or_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`process` syncs behind the writer, many writes with one sync; `power` leaves it to SQLite, before a write returns."""
+    synced: list[float] = []
+    real = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda fd: (real(fd), synced.append(time.monotonic()))[0])
+    behind = FileStore(tmp_path / "process.db")
+    for number in range(50):
+        behind.write({"counter": b"%d" % number})
+    wrote = time.monotonic()
+    while not synced:
+        assert time.monotonic() < wrote + 5
+        time.sleep(0.01)
+    assert len(synced) == 1
+    behind.close()
+    before = len(synced)
+    power = FileStore(tmp_path / "power.db", durability="power")
+    assert power._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL: the log is synced at each commit
+    power.write({"counter": b"1"})
+    power.close()
+    assert len(synced) == before
+
+
+def test_after_a_sync_that_failed_nothing_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kernel could not write it forgets: nobody may rely on what comes after."""
+
+    def failing(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    store = FileStore(tmp_path / "store.db")
+    store.write({"a": b"1"})
+    deadline = time.monotonic() + 5
+    while not store._failed:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with pytest.raises(NotReady, match=r"check the disk and the kernel's log.*restart ctosd when the disk is well"):
+        store.write({"b": b"2"})
+    assert store.read() == {"a": b"1"}
+    store.close()
