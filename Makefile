@@ -8,6 +8,9 @@ BIN    := $(VENV)/bin
 CONFIG ?= etc/ctos.yaml
 ARGS   ?=
 TESTS  ?= tests
+EXAMPLES ?= 10000
+SEEDS  ?= 100
+VENUE  ?=
 CODE   := ctosd drivers strategies
 SOURCES := $(shell find $(CODE) -name '*.py' 2>/dev/null)
 
@@ -20,13 +23,15 @@ endif
 # Hashes make the registry's honesty irrelevant; wheels only, so that installing runs nobody's set-up code.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv --no-input -qq
 
-.PHONY: run setup test crashes bench check lock clean help moved
+.PHONY: run setup test crashes adversary torture bench check lock clean help moved
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run     set up and start ctosd in the foreground (CONFIG=$(CONFIG))'
 	@echo 'make test    run every test (TESTS=tests/core for a part)'
-	@echo 'make crashes kill -9 at each of the fourteen steps, on each emulator'
+	@echo 'make crashes kill -9 at each step on every venue, and power cuts with more seeds'
+	@echo 'make torture every fault x place, amend, cancel, fill, stream x 100 seeds (SEEDS=5, VENUE=okx for a part)'
+	@echo 'make adversary 10,000 lives of the kernel before a hostile venue (EXAMPLES=$(EXAMPLES))'
 	@echo 'make bench   run the benchmarks and print their figures'
 	@echo 'make check   format, lint, types, import rules, the systemd unit'
 	@echo 'make lock    solve the dependencies again and write .ci/requirements*.txt'
@@ -38,10 +43,16 @@ run: $(VENV)/.compiled
 setup: $(VENV)/.compiled
 
 test: $(VENV)/.test $(VENV)/.clients $(VENV)/.compiled
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(TESTS)
 
 crashes: $(VENV)/.test $(VENV)/.compiled
-	CTOS_CRASHES=1 $(BIN)/python -m pytest tests/test_crashes.py
+	CTOS_CRASHES=1 $(BIN)/python -m pytest tests/test_crashes.py tests/test_power.py
+
+torture: $(VENV)/.test $(VENV)/.compiled
+	$(BIN)/python -m tests.drivers.torture --seeds $(SEEDS) --venue '$(VENUE)'
+
+adversary: $(VENV)/.test $(VENV)/.compiled
+	CTOS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/kernel/test_nothing_lost.py
 
 bench: $(VENV)/.test $(VENV)/.clients $(VENV)/.compiled
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
