@@ -127,7 +127,7 @@ class Rescue(Daemon):
         """Cancel, and wait for their ends; a cancel whose fate is not known is sent again after a second."""
         desk = system.desk
         accounts = tuple(account for venue in system.venues.all.values() for account in venue.driver.accounts)
-        seat = Seat("rescue", accounts, Limits(), self.clock.now_ns())
+        seat = Seat("rescue", accounts, Limits(), self.clock.steady_ns)
         seat.open()
         cancelled: set[str] = set()
         while (left := self._left(system, kept)) and self.clock.now_ns() < end_ns:

@@ -68,6 +68,7 @@ TESTED_BY = {
     "ctosd/host/storage/writer.py": "tests/host/storage/test_journal.py",
     "ctosd/kernel/blotter.py": "tests/kernel/test_egress.py",
     "ctosd/kernel/desk.py": "tests/kernel/test_supervisor.py",
+    "ctosd/kernel/wording.py": "tests/kernel/test_egress.py",
     "ctosd/kernel/fold.py": "tests/kernel/test_recovery.py",
     "ctosd/kernel/line.py": "tests/kernel/test_egress.py",
     "ctosd/kernel/sight.py": "tests/kernel/test_egress.py",

@@ -128,5 +128,6 @@ REASONS: dict[str, str] = {
     "venue_down": "the venue is not connected",
     "deadline": "the order waited longer than it may",
     "journal": "the journal cannot take the intent",
+    "withdrawn": "the order was cancelled before it was sent",
 }
 """Every word that may stand in `Order.reason`, with its meaning."""

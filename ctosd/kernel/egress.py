@@ -28,13 +28,13 @@ from ctosd.kernel.seat import Seat
 from ctosd.kernel.sight import Sight
 from ctosd.kernel.switch import Switch
 from ctosd.kernel.tasks import Tasks, resume
+from ctosd.kernel.wording import MILLISECOND, amend_of, cancel_of, place_of, plain
 
 DEADLINE_NS = 5 * SECOND
 """How long an order may wait for the venue's rate limit before it is not wanted any more."""
 
 AUDITED_S = 45.0
 ZERO = Decimal(0)
-MILLISECOND = 1_000_000
 
 
 OnDecision = Callable[[Order, View, Refusal | None, bool], None]
@@ -59,6 +59,9 @@ class Egress:
         self.arming = Arming(blotter, market, clock, log)
         self.sight = Sight(clock, market, blotter, switch, self.arming, house, self.lines)
         self.signed: dict[str, float] = {}  # client id -> the loop's time when its place left, while that is in doubt
+        self._held: dict[
+            str, Refusal | None
+        ] = {}  # orders that have not left yet; a refusal: they are not wanted any more
         self.flying: dict[str, int] = {}  # client id -> commands that have left and are not answered
         self.on_unknown: Callable[[Order], None] = lambda order: None
         self.on_decision: OnDecision = lambda order, view, refusal, again: None
@@ -80,16 +83,21 @@ class Egress:
         seat.sent(order, now_ns)
         self._blotter.register(order)
         line = self.line(order.account)
-        command = _place(order, now_ns, line.driver.manifest.expiry_ms)
+        command = place_of(order, now_ns, line.driver.manifest.expiry_ms)
         urgent = order.reduce_only or privileged
-        refusal = await self._turn(seat, line, command, now_ns + DEADLINE_NS, urgent, order, privileged)
-        if refusal is None:
-            refusal = await self._intend(seat, line, "place", order)
+        self._held[order.client_id] = None
+        try:
+            refusal = await self._turn(seat, line, command, now_ns + DEADLINE_NS, urgent, order, privileged)
+            refusal = refusal or self._held[order.client_id] or await self._intend(seat, line, "place", order)
+            if refusal is None and (refusal := self._held[order.client_id]) is not None:
+                self._unsent(seat, "place", [order])
+        finally:
+            del self._held[order.client_id]
         if refusal is not None:
             self._refuse(order, refusal)
             return order
         if command.expires_ns and (sent_ns := self._clock.now_ns()) - now_ns >= MILLISECOND:
-            command = _place(order, sent_ns, line.driver.manifest.expiry_ms)
+            command = place_of(order, sent_ns, line.driver.manifest.expiry_ms)
         self.signed[order.client_id] = asyncio.get_running_loop().time()
         await self._send(line, command, lambda outcome: self._conclude_place(order, outcome))
         return order
@@ -223,7 +231,7 @@ class Egress:
     # -- outcomes: plain functions, so that a cancelled strategy cannot stop halfway through one --------------------------------
 
     def _conclude_place(self, order: Order, outcome: Outcome) -> None:
-        seq = self._blotter.record("outcome", order.strategy, {"act": "place", **_plain(outcome)})
+        seq = self._blotter.record("outcome", order.strategy, {"act": "place", **plain(outcome)})
         if not isinstance(outcome, Unknown):
             self.signed.pop(order.client_id, None)
         if isinstance(outcome, Accepted):
@@ -272,9 +280,7 @@ class Egress:
         view = self.sight.view(seat, wanted)
         refusal = gate.check(wanted, view)
         self.on_decision(wanted, view, refusal, False)
-        command = Amend(account=order.account, client_id=order.client_id, venue_id=order.venue_id, symbol=order.symbol,
-                        price=price, size=size, side=order.side, old_price=order.price, old_size=order.size,
-                        expires_ns=now_ns + line.driver.manifest.expiry_ms * 1_000_000)  # fmt: skip
+        command = amend_of(order, price, size, now_ns, line.driver.manifest.expiry_ms)
         if refusal is None:
             seat.sent(wanted, now_ns)
             refusal = await self._turn(seat, line, command, now_ns + DEADLINE_NS, False, wanted, False)
@@ -292,7 +298,7 @@ class Egress:
         return order
 
     def _conclude_amend(self, order: Order, command: Amend, outcome: Outcome) -> None:
-        seq = self._blotter.record("outcome", order.strategy, {"act": "amend", **_plain(outcome)})
+        seq = self._blotter.record("outcome", order.strategy, {"act": "amend", **plain(outcome)})
         if command.size is not None and isinstance(outcome, Rejected):
             self._blotter.claims.release(order.client_id, command.size)
         if isinstance(outcome, Unknown):
@@ -311,10 +317,10 @@ class Egress:
 
     async def cancel(self, seat: Seat, order: Order) -> Order:
         """Take an order out of its book. It bypasses the gate; its end is told by the venue's private stream."""
-        if not order.is_open:
+        if not order.is_open or self._take_back(order):
             return order
         line = self.line(order.account)
-        command = _cancel(order)
+        command = cancel_of(order)
         deadline_ns = self._clock.now_ns() + 12 * DEADLINE_NS
         refusal = await self._turn(seat, line, command, deadline_ns, True, order, True)
         if refusal is None and order.is_open:
@@ -327,14 +333,21 @@ class Egress:
             await self._send(line, command, lambda outcome: self._conclude_cancel(order, outcome))
         return order
 
+    def _take_back(self, order: Order) -> bool:
+        """Whether the order had not left yet; then it never will."""
+        if order.client_id not in self._held:
+            return False
+        self._held[order.client_id] = Refusal("withdrawn", "it was cancelled before it was sent")
+        return True
+
     async def cancel_together(self, seat: Seat, orders: Sequence[Order]) -> None:
         """`cancel` for several orders of one account: none waits for another's answer, and the venue's batches are used."""
-        orders = [order for order in orders if order.is_open]
+        orders = [order for order in orders if order.is_open and not self._take_back(order)]
         line = self.line(orders[0].account) if orders else None
         if line is None or len(orders) == 1 or not line.driver.manifest.can_batch:
             await asyncio.gather(*(self.cancel(seat, order) for order in orders))
             return
-        cancels = {_cancel(order): order for order in orders}
+        cancels = {cancel_of(order): order for order in orders}
         await self._intend(seat, line, "cancel", *cancels)
         cancels = {command: order for command, order in cancels.items() if order.is_open}
         if not cancels:
@@ -345,7 +358,7 @@ class Egress:
         await self._go(self._submit_together(line, cancels))
 
     def _conclude_cancel(self, order: Order, outcome: Outcome) -> None:
-        self._blotter.record("outcome", order.strategy, {"act": "cancel", **_plain(outcome)})
+        self._blotter.record("outcome", order.strategy, {"act": "cancel", **plain(outcome)})
         if isinstance(outcome, Unknown) or (isinstance(outcome, Rejected) and order.is_open):
             order.message = outcome.message
             self.on_unknown(order)
@@ -368,31 +381,6 @@ def claim_s(manifest: Manifest) -> float:
 
 def _fenced(seat: Seat) -> Refusal | None:
     return Refusal("fenced", seat.fence) if seat.fence else None
-
-
-def _place(order: Order, now_ns: int, expiry_ms: int) -> Place:
-    return Place(
-        account=order.account,
-        client_id=order.client_id,
-        symbol=order.symbol,
-        side=order.side,
-        type=order.type,
-        size=order.size,
-        price=order.price,
-        tif=order.tif,
-        post_only=order.post_only,
-        reduce_only=order.reduce_only,
-        trigger=order.trigger,
-        expires_ns=now_ns + expiry_ms * 1_000_000 if expiry_ms else 0,
-    )
-
-
-def _cancel(order: Order) -> Cancel:
-    return Cancel(account=order.account, client_id=order.client_id, venue_id=order.venue_id, symbol=order.symbol)
-
-
-def _plain(outcome: Outcome) -> dict[str, Any]:
-    return {"outcome": type(outcome).__name__.lower(), **msgspec.structs.asdict(outcome)}
 
 
 async def _finish(coro: Coroutine[Any, Any, None], yielded: Any) -> None:

@@ -28,23 +28,25 @@ class Seat:
         "_denials",
         "_denied_ns",
         "_fence",
+        "_rate",
         "_recent",
         "_room",
+        "_steady_ns",
         "accounts",
         "limits",
         "name",
         "on_fence",
-        "rate",
         "save",
         "tag",
     )
 
-    def __init__(self, name: str, accounts: tuple[str, ...], limits: Limits, now_ns: int) -> None:
+    def __init__(self, name: str, accounts: tuple[str, ...], limits: Limits, steady_ns: Callable[[], int]) -> None:
         self.name = name
         self.tag = tag_of(name)
         self.accounts = accounts
         self.limits = limits
-        self.rate = Bucket(max(1, limits.order_burst), limits.order_rate or 1e6, 0, now_ns, name=name)
+        self._steady_ns = steady_ns
+        self._rate = Bucket(max(1, limits.order_burst), limits.order_rate or 1e6, 0, steady_ns(), name=name)
         self.save: Callable[[], None] = lambda: None
         self.on_fence: Callable[[str, str], None] = lambda name, reason: None
         self._fence = "the strategy has not been started"
@@ -89,7 +91,7 @@ class Seat:
             self._room = max(RECENT, 2 * len(self._recent))  # else a fast strategy looks through it at every order
         self._recent[_same(order)] = now_ns
         if self.limits.order_rate is not None:
-            self.rate.take(1, now_ns)
+            self._rate.take(1, self._steady_ns())
 
     def denied(self, now_ns: int) -> None:
         """Count a refusal; a flood of them revokes the seat and raises `Fenced`."""
@@ -102,8 +104,13 @@ class Seat:
             self.on_fence(self.name, reason)
             self.demand()
 
-    def statistics(self, now_ns: int) -> Mapping[str, Any]:
-        return {"fence": self._fence, "order_tokens": self.rate.tokens(now_ns), "order_burst": self.limits.order_burst}
+    @property
+    def tokens(self) -> float:
+        """Orders that the strategy's own rate allows now. Counted on a clock that nobody sets."""
+        return self._rate.tokens(self._steady_ns())
+
+    def statistics(self) -> Mapping[str, Any]:
+        return {"fence": self._fence, "order_tokens": self.tokens, "order_burst": self.limits.order_burst}
 
 
 def _same(order: Order) -> Same:

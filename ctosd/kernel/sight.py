@@ -81,7 +81,7 @@ class Sight:
             open_orders=self._blotter.count_open(seat.name),
             unresolved=unresolved,
             pnl=self.pnl(seat.name) if seat.limits.max_loss is not None else ZERO,
-            tokens=seat.rate.tokens(now_ns),
+            tokens=seat.tokens,
             last_same_ns=seat.last_same_ns(order),
             limits=seat.limits,
             house=self._house,

@@ -76,7 +76,7 @@ class Unit:
     ) -> None:
         self.recipe = recipe
         self.name = recipe.name
-        self.seat = Seat(recipe.name, recipe.accounts, recipe.limits, desk.clock.now_ns())
+        self.seat = Seat(recipe.name, recipe.accounts, recipe.limits, desk.clock.steady_ns)
         self.seat.save = self.save
         self.intensity = Intensity(recipe.restart)
         self.log = log

@@ -220,7 +220,7 @@ class Facts:
             "status": Status(camel(facts)),
             "limits": Status(camel({k: str(v) for k, v in msgspec.to_builtins(unit.recipe.limits).items()})),
             "saved": saved.state.decode() if saved is not None else "",
-            "seat": Status(camel(unit.seat.statistics(self.system.desk.clock.now_ns()))),
+            "seat": Status(camel(unit.seat.statistics())),
         }
 
     def _orders(self) -> Record:

@@ -35,7 +35,7 @@ class Operator(Facts):
     def __init__(self, system: System) -> None:
         super().__init__(system)
         accounts = tuple(account for venue in system.venues.all.values() for account in venue.driver.accounts)
-        self.seat = Seat(OPERATOR, accounts, Limits(), system.desk.clock.now_ns())
+        self.seat = Seat(OPERATOR, accounts, Limits(), system.desk.clock.steady_ns)
         self.seat.open()
         self._handle = ExecutionEngine(system.desk, self.seat, lambda channel, topic: None)
 

@@ -26,14 +26,17 @@ def order(**changes: object) -> Order:
     return Order(**{**facts, **changes})  # type: ignore[arg-type]
 
 
+steady = {"ns": 0}
+
+
 def seat(**limits: object) -> Seat:
-    made = Seat("s", ("okx/main", "paper/main"), Limits(**limits), 0)  # type: ignore[arg-type]
+    made = Seat("s", ("okx/main", "paper/main"), Limits(**limits), lambda: steady["ns"])  # type: ignore[arg-type]
     made.open()
     return made
 
 
 def test_a_new_seat_is_closed_until_it_is_opened() -> None:
-    fresh = Seat("s", ("okx/main",), Limits(), 0)
+    fresh = Seat("s", ("okx/main",), Limits(), lambda: 0)
     with pytest.raises(Fenced, match="has not been started"):
         fresh.demand()
     fresh.open()
@@ -52,12 +55,16 @@ def test_accounts_by_full_name_by_venue_and_by_default() -> None:
         made.account("binance")
 
 
-def test_the_rate_refills() -> None:
+def test_the_rate_refills_by_the_clock_that_nobody_sets() -> None:
+    """The wall clock goes back by an hour between the orders and the next: the strategy may order all the same."""
     made = seat(order_rate=2, order_burst=3)
     for _ in range(3):
-        made.sent(order(), 0)
-    assert made.rate.tokens(0) < 1
-    assert made.rate.tokens(SECOND) == 2
+        made.sent(order(), 3_600 * SECOND)
+    assert made.tokens < 1
+    steady["ns"] += SECOND
+    assert made.tokens == 2
+    made.sent(order(), 0)
+    assert made.statistics()["order_tokens"] == 1
 
 
 def test_the_same_order_is_remembered_and_another_is_not_the_same() -> None:
