@@ -155,14 +155,19 @@ async def test_a_refusal_tells_status_and_body(server: Server) -> None:
 
 
 async def test_no_server_and_no_handshake_are_not_ready() -> None:
+    gone = asyncio.Event()
+
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        gone.set()
 
     probe = await asyncio.start_server(mute, "127.0.0.1", 0)
     port = probe.sockets[0].getsockname()[1]
     with pytest.raises(NotReady, match=r"0\.2 s"):
         await Client().dial(f"ws://127.0.0.1:{port}/", timeout_s=0.2)
+    await asyncio.wait_for(gone.wait(), 5)
     probe.close()
     with pytest.raises(NotReady):
         await Client().dial(f"ws://127.0.0.1:{port}/", timeout_s=1)

@@ -21,7 +21,8 @@ async def main() -> dict[str, object]:
     try:
         await venue.load_markets()
         seen["ticker"] = (await venue.watch_ticker(PERP))["last"]
-        seen["touch"] = [(await venue.watch_bids_asks([PERP]))[PERP][side] for side in ("bid", "ask")]
+        touch = (await venue.watch_bids_asks([PERP]))[PERP]
+        seen["touch"] = [touch[side] for side in ("bid", "ask")]
         seen["trades"] = len(await venue.watch_trades(PERP))
         seen["bars"] = len(await venue.watch_ohlcv(PERP, "1m"))
         for _ in range(20):
