@@ -347,6 +347,8 @@ class Life(Storm):
         told = differing_book(self.truth.book(self.subject.symbol), (self.bids, self.asks))
         if self.seen is not None:
             self.seen.append(told)
+        if event.snapshot:
+            self.astray = []  # whatever was wrong has been given up
         self._judge_book(told)
 
     def _judge_book(self, told: str) -> None:
