@@ -143,9 +143,9 @@ class VirtualClock(_Timers):
         await asyncio.sleep(seconds)  # on a `VirtualLoop` this is virtual time
 
     def run_next(self) -> None:
-        """Move to the earliest timer and run it."""
+        """Move to the timer that `next_ns` tells of and run it. Was it cancelled meanwhile, time does not move."""
         due = self._next_ns()
-        if due < NEVER:
+        if due <= self.next_ns < NEVER:
             self.time_ns = max(self.time_ns, due)
             call = self._pop_due(self.time_ns)
             if call is not None:

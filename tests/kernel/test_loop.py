@@ -83,6 +83,29 @@ def test_timers_of_both_kinds_run_between_events() -> None:
     run(main)
 
 
+def test_a_timer_that_was_cancelled_carries_time_nowhere() -> None:
+    """Neither past a task that sleeps nor past an event: the timer behind it waits for its own time."""
+
+    async def main(clock: VirtualClock, loop: VirtualLoop) -> None:
+        seen: list[tuple[str, int]] = []
+
+        def note(name: str) -> None:
+            seen.append((name, round(clock.now_ns() / SECOND)))
+
+        hole, later = clock.call_at(3 * SECOND, lambda: note("never")), clock.call_at(9 * SECOND, lambda: note("timer"))
+        hole.cancel()
+        await asyncio.sleep(4)
+        note("slept")
+        loop.pump.add(Ticks("a", 6, 12), lambda at, event: note("event"))
+        hole = clock.call_at(5 * SECOND, lambda: note("never"))
+        hole.cancel()
+        await loop.pump.run()
+        assert seen == [("slept", 4), ("event", 6), ("timer", 9), ("event", 12)]
+        assert later.when_ns == 9 * SECOND
+
+    run(main)
+
+
 def test_a_woken_task_finishes_before_time_goes_on() -> None:
     async def main(clock: VirtualClock, loop: VirtualLoop) -> None:
         mail: asyncio.Queue[int] = asyncio.Queue()
