@@ -64,9 +64,8 @@ check: $(VENV)/.test
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/unit.py
 
-# uv solves for every Python and platform at once. --no-emit-*: a lock names packages and hashes, never a place.
-UV_COMPILE = $(BIN)/uv pip compile -q --upgrade --no-config --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header
+# uv solves for every Python and platform at once. A lock names packages and hashes, never a place: uv writes none unasked.
+UV_COMPILE = $(BIN)/uv pip compile -q --upgrade --no-config --universal --python-version 3.11 --generate-hashes --no-header
 lock: $(VENV)/.run
 	$(PIP) install 'uv>=0.9'
 	$(UV_COMPILE) pyproject.toml --extra build -o .ci/requirements.txt

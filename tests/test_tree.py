@@ -279,7 +279,7 @@ def test_locks_name_packages_and_hashes_and_no_place() -> None:
     assert [lock.name for lock in locks] == ["requirements-clients.txt", "requirements-test.txt", "requirements.txt"]
     for lock in locks:
         text = lock.read_text(encoding="utf-8")
-        assert not re.search(r"https?:|index-url|find-links|file:| @ ", text)
+        assert not re.search(r"^-|https?:|file:| @ ", text, re.MULTILINE)
         entries = re.findall(
             r"^([a-z][\w.-]*)==\S+(?: ;[^\\\n]*)? \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE
         )
