@@ -34,6 +34,7 @@ DEADLINE_NS = 5 * SECOND
 """How long an order may wait for the venue's rate limit before it is not wanted any more."""
 
 AUDITED_S = 45.0
+"""Within this the auditor has compared the open orders once, and some."""
 ZERO = Decimal(0)
 
 
@@ -59,9 +60,7 @@ class Egress:
         self.arming = Arming(blotter, market, clock, log)
         self.sight = Sight(clock, market, blotter, switch, self.arming, house, self.lines)
         self.signed: dict[str, float] = {}  # client id -> the loop's time when its place left, while that is in doubt
-        self._held: dict[
-            str, Refusal | None
-        ] = {}  # orders that have not left yet; a refusal: they are not wanted any more
+        self._held: dict[str, Refusal | None] = {}  # orders that have not left; a refusal: they are not wanted any more
         self.flying: dict[str, int] = {}  # client id -> commands that have left and are not answered
         self.on_unknown: Callable[[Order], None] = lambda order: None
         self.on_decision: OnDecision = lambda order, view, refusal, again: None
@@ -202,17 +201,17 @@ class Egress:
     async def _submit_together(self, line: Line, cancels: Mapping[Cancel, Order]) -> None:
         commands = list(cancels)
         try:
-            outcomes = await line.driver.submit_batch(commands)
+            told = list(zip(cancels.values(), await line.driver.submit_batch(commands), strict=True))
         except Exception as error:
             self._log.error(
                 "driver_raised", venue=line.driver.venue, client_id=commands[0].client_id, reason=repr(error)
             )
             why = f"the driver raised {error!r}"
-            outcomes = [Unknown(client_id=command.client_id, message=why) for command in commands]
+            told = [(order, Unknown(client_id=order.client_id, message=why)) for order in cancels.values()]
         finally:
             for command in commands:
                 self._land(command.client_id)
-        for order, outcome in zip(cancels.values(), outcomes, strict=True):
+        for order, outcome in told:
             line.unknown += isinstance(outcome, Unknown)
             self._conclude_cancel(order, outcome)
 

@@ -54,9 +54,8 @@ class Recovery:
         self.adopted = 0
         self.drift: dict[str, Decimal] = {}
         self._began_s = asyncio.get_running_loop().time()
-        self._stepped = {
-            row.boot for row in desk.blotter.journal.rows(("clock",))
-        }  # starts in which somebody set the clock
+        # Starts in which somebody set the clock.
+        self._stepped = {row.boot for row in desk.blotter.journal.rows(("clock",))}
         self._astray_ns = 0  # how far this machine's clock may have been from the venue's
 
     # -- the venue's word ------------------------------------------------------------------------------------------------------

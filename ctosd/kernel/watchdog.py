@@ -19,15 +19,9 @@ STEP_NS = 1_000_000_000
 
 
 class Watchdog:
-    """Beats on the loop's own clock and keeps how late each beat came. `on_step(seconds)` hears when somebody sets the clock."""
+    """Beats on the loop's own clock and keeps how late each beat came."""
 
-    def __init__(
-        self,
-        clock: WallClock | VirtualClock,
-        bus: Bus,
-        journal: Journal,
-        on_step: Callable[[float], None] = lambda seconds: None,
-    ) -> None:
+    def __init__(self, clock: WallClock | VirtualClock, bus: Bus, journal: Journal) -> None:
         self._clock = clock
         self._bus = bus
         self._journal = journal
@@ -36,7 +30,8 @@ class Watchdog:
         self._due_ns = 0
         self._beats = 0
         self._ahead_ns = clock.now_ns() - clock.steady_ns()
-        self.on_step = on_step
+        self.on_step: Callable[[float], None] = lambda seconds: None
+        """Hears by how many seconds somebody set the clock."""
         self._failed = ""
         self.on_journal: Callable[[str], None] = lambda failed: None
         """Hears when the journal begins to fail, and (empty) when it works again."""

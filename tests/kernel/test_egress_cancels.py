@@ -67,6 +67,25 @@ def test_a_batch_whose_answer_is_lost_makes_every_cancel_a_question() -> None:
     run_virtual(main())
 
 
+def test_a_batch_with_an_answer_too_few_makes_every_cancel_a_question() -> None:
+    async def main() -> None:
+        rig, sys = await rigged(duplicate_window_ms=0)
+        batching(rig)
+        orders = await resting(sys, 2)
+
+        async def short(commands: Any) -> Any:
+            return [rig.venue.accept(commands[0])]
+
+        rig.venue.submit_batch = short  # type: ignore[method-assign]
+        asked: list[str] = []
+        rig.desk.egress.on_unknown = lambda order: asked.append(order.client_id)
+        await sys.cancel_all()
+        assert asked == [order.client_id for order in orders]
+        assert rig.desk.egress.flying == {}
+
+    run_virtual(main())
+
+
 def test_one_cancel_without_an_answer_holds_no_other_back() -> None:
     """Where there are no batches every cancel leaves at once."""
 

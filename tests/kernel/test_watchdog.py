@@ -44,7 +44,8 @@ async def test_a_clock_that_is_set_is_noticed_and_stops_nothing(monkeypatch: pyt
     real, ahead_ns, steps, fired = time.time_ns, 0, [], []
     monkeypatch.setattr(time, "time_ns", lambda: real() + ahead_ns)
     clock = WallClock()
-    dog = Watchdog(clock, Bus(), MemoryJournal(), steps.append)
+    dog = Watchdog(clock, Bus(), MemoryJournal())
+    dog.on_step = steps.append
     dog.start()
     clock.call_at(clock.now_ns() + 300_000_000, lambda: fired.append(clock.now_ns()))
     await asyncio.sleep(0.15)

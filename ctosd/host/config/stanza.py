@@ -11,9 +11,10 @@ from ctosd.abi.instruments import normalise_symbol, split_symbol
 from ctosd.core.ledger import DUST, EXTERNAL
 from ctosd.host import modprobe
 from ctosd.host.config.document import Section
+from ctosd.runtime.operator import OPERATOR
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-RESERVED = (DUST, EXTERNAL, "operator")
+RESERVED = (DUST, EXTERNAL, OPERATOR)
 
 
 class Resolver:
@@ -38,10 +39,10 @@ class Resolver:
 
 
 def check_name(name: str, what: str, section: Section, *steps: str) -> None:
-    if _NAME.fullmatch(name) and not (what == "strategy" and name in RESERVED):
-        return
-    if name in RESERVED:
+    if what == "strategy" and name in RESERVED:
         section.wrong(f'the strategy name "{name}" is what CTOS books other things under: choose another', *steps)
+        return
+    if _NAME.fullmatch(name):
         return
     better = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     hint = f': write "{better}"' if better else ""

@@ -68,7 +68,7 @@ SENTENCES: dict[str, str] = {
     "archive_volume_in_quote": "{path} seems to count volume in quote money, and is read so",
     "archive_gaps": "{path} has {gaps} gaps, {missing} bars are missing; the first is at {first}",
     "archive_undecodable": "{path}, line {line}: a frame that cannot be read, left out: {frame}",
-    "clock_stepped": "this machine's clock was set by {seconds} s: prices and windows of time are waited for anew",
+    "clock_stepped": "this machine's clock was set by {seconds} s: prices are waited for anew, and the venues are asked for their time",
     "armed": "{account} may take risk for {seconds} s and lose {max_loss}, says {by}",
     "disarmed": "{account} may take no risk any more",
     "order_adopted": "{client_id}, {symbol} on {account}, belongs to {strategy} from now on",
