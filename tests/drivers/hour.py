@@ -6,33 +6,26 @@ stopped, and everything is compared with the emulator. The same seed gives the s
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Any
 
 import msgspec
 
-from ctosd.abi import BookDelta, CtosError, Dialect, Ports, Position, Session, Strategy, topic
+from ctosd.abi import BookDelta, CtosError, Position, Strategy, topic
 from ctosd.core.book import Book, Rule
 from ctosd.core.gate import Limits
 from ctosd.core.holding import cash
-from ctosd.kernel.budget import SharedBudget
 from ctosd.kernel.desk import set_mode
-from ctosd.kernel.session import KeptSession
-from ctosd.kernel.system import build
 from ctosd.kernel.unit import ExitPolicy, Recipe
 from ctosd.runtime.execution import ExecutionEngine
-from ctosd.testing.conformance.world import Subject, addresses
-from ctosd.testing.journal import MemoryJournal
-from ctosd.testing.memory import MemoryDial, MemoryHttp
-from ctosd.testing.rig import ListLog, run_virtual, void
-from ctosd.testing.store import MemoryStore
+from ctosd.testing.conformance.world import Subject
+from ctosd.testing.rig import run_virtual
+from tests.drivers.joined import Joined
 
 LASTS_S, CALM_S = 3_600.0, 420.0
 ZERO = Decimal(0)
@@ -106,47 +99,15 @@ class Busy(Strategy):
         )
 
 
-class Storm:
+class Storm(Joined):
     """One venue's kernel and emulator."""
 
     def __init__(self, subject: Subject, seed: int) -> None:
-        self.clock = asyncio.get_running_loop().clock  # type: ignore[attr-defined]
-        self.subject, self.random = subject, Random(f"{subject.venue} {seed}")
-        self.log, self.journal = ListLog(), MemoryJournal()
-        self.system = build(
-            clock=self.clock,
-            journal=self.journal,
-            house=Limits(max_order_notional=None),
-            log=self.log,
-            jitter=Random(seed).random,
-        )
-        self.account = f"{subject.venue}/main"
-        assert subject.emulator is not None
-        self.emulator = subject.emulator(subject.emulated, self._ports("emulator"))
-        self.emulator.start()
-        self.http, self.dial = MemoryHttp(self.emulator, self.clock, 0.01), MemoryDial(self.emulator, self.clock, 0.01)
-        self.budget = SharedBudget(self.clock, subject.driver.manifest.limits)
-        settings = {**subject.settings, "endpoints": addresses(self.emulator, subject.settings.get("product", ""))}
-        ports = replace(self._ports(subject.venue), store=MemoryStore(), secrets={self.account: self.emulator.credentials()[0]},
-                        http=self.http, open_session=self._session, budget=self.budget)  # fmt: skip
-        self.driver = subject.driver(subject.driver.manifest.config(**settings), (self.account,), ports)
-        self.system.add_driver(self.driver, self.budget, 60.0)
+        super().__init__(subject, ("main",), house=Limits(max_order_notional=None), latency_s=0.01,
+                         random=Random(f"{subject.venue} {seed}"), jitter=Random(seed))  # fmt: skip
+        self.account = self.accounts[0]
         self.book = Book(subject.venue, subject.symbol, Rule(chain="none"))
         self.system.desk.bus.subscribe(topic("book", subject.venue, subject.symbol), self._hear_book)
-
-    def _ports(self, venue: str) -> Ports:
-        desk = self.system.desk
-        publish: Any = desk.bus.publish if venue != "emulator" else lambda name, event: None
-        return Ports(venue=venue, clock=self.clock, log=self.log, publish=publish, open_feed=self._no_feed,
-                     spawn=lambda name, coro: void(desk.tasks.spawn(name, coro)))  # fmt: skip
-
-    @staticmethod
-    def _no_feed(spec: Mapping[str, Any]) -> Any:
-        raise NotImplementedError(f"no feed here: {spec}")
-
-    def _session(self, dialect: Dialect) -> Session:
-        return KeptSession(dialect, self.dial, self.clock, self.system.desk.tasks.spawn, self.budget, self.log,
-                           self.random.random, self.subject.venue)  # fmt: skip
 
     def _hear_book(self, delta: BookDelta) -> None:
         """As a strategy keeps its book: a snapshot begins it anew, and no delta may be wrong."""
@@ -185,9 +146,7 @@ class Storm:
         await self.system.supervisor.stop_all("the hour is over")
         await self.clock.sleep(calm_s / 2)
         faults = await self._compare(opening)
-        await self.system.stop("done")
-        self.emulator.stop()
-        await self.system.desk.tasks.cancel()
+        await self.end()
         return faults
 
     async def _weather(self, lasts_s: float) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from math import inf
 from random import Random
@@ -19,27 +19,18 @@ from ctosd.abi import (
     Cancel,
     Command,
     CtosError,
-    Dialect,
     Order,
     Outcome,
     Place,
-    Ports,
     Rejected,
-    Session,
     Strategy,
 )
 from ctosd.core.gate import Limits
-from ctosd.kernel.budget import SharedBudget
-from ctosd.kernel.clock import VirtualClock
-from ctosd.kernel.session import KeptSession
-from ctosd.kernel.system import build
 from ctosd.kernel.unit import ExitPolicy, Recipe
 from ctosd.runtime.execution import ExecutionEngine
-from ctosd.testing.conformance.world import Subject, addresses
-from ctosd.testing.journal import MemoryJournal
-from ctosd.testing.memory import MemoryDial, MemoryHttp
-from ctosd.testing.rig import START_NS, ListLog, run_virtual, void
-from ctosd.testing.store import MemoryStore
+from ctosd.testing.conformance.world import Subject
+from ctosd.testing.rig import START_NS, run_virtual
+from tests.drivers.joined import Joined
 
 SECOND = 1_000_000_000
 UNBOUND = Limits(
@@ -68,48 +59,22 @@ class Hands(Strategy):
         return None
 
 
-class Station:
+class Station(Joined):
     """The kernel of one schedule. `writes` are the commands as they came to the driver: (command, instant)."""
 
     def __init__(self, subject: Subject, symbols: Sequence[str], latency_s: float) -> None:
-        clock = asyncio.get_running_loop().clock  # type: ignore[attr-defined]
-        assert isinstance(clock, VirtualClock)
-        assert subject.emulator is not None
-        self.clock, self.subject, self.symbols = clock, subject, symbols
-        self.log = ListLog()
-        self.system = build(clock=clock, journal=MemoryJournal(), house=UNBOUND, log=self.log, jitter=Random(1).random)
-        self.accounts = (f"{subject.venue}/main", f"{subject.venue}/second")
-        self.emulator = subject.emulator(subject.emulated, self._ports("emulator"))
-        self.emulator.start()
-        self.http, self.dial = MemoryHttp(self.emulator, clock, latency_s), MemoryDial(self.emulator, clock, latency_s)
-        self.budget = SharedBudget(clock, subject.driver.manifest.limits)
-        settings = {**subject.settings, "endpoints": addresses(self.emulator, subject.settings.get("product", ""))}
-        ports = replace(self._ports(subject.venue), store=MemoryStore(), http=self.http, open_session=self._session,
-                        budget=self.budget, secrets=dict(zip(self.accounts, self.emulator.credentials(), strict=False)))  # fmt: skip
-        self.driver = subject.driver(subject.driver.manifest.config(**settings), self.accounts, ports)
+        super().__init__(
+            subject, ("main", "second"), house=UNBOUND, latency_s=latency_s, random=Random(2), jitter=Random(1)
+        )
+        self.symbols = symbols
         self.writes: list[tuple[Command, int]] = []
         self._watch_writes()
-        self.system.add_driver(self.driver, self.budget, 60.0)
         recipe = Recipe(name="hands", use="hands", factory=Hands, params=Hands.Params(), accounts=self.accounts,
                         limits=UNBOUND, exit=ExitPolicy(stop="keep", shutdown="keep"))  # fmt: skip
         self.unit = self.system.add_unit(recipe, ExecutionEngine, self.log)
         self.told: Counter[str] = Counter()
         self.done: Counter[str] = Counter()
         self._turn = 0
-
-    def _ports(self, venue: str) -> Ports:
-        desk = self.system.desk
-        publish: Any = desk.bus.publish if venue != "emulator" else lambda name, event: None
-        return Ports(venue=venue, clock=self.clock, log=self.log, publish=publish, open_feed=self._no_feed,
-                     spawn=lambda name, coro: void(desk.tasks.spawn(name, coro)))  # fmt: skip
-
-    @staticmethod
-    def _no_feed(spec: Mapping[str, Any]) -> Any:
-        raise NotImplementedError(f"no feed here: {spec}")
-
-    def _session(self, dialect: Dialect) -> Session:
-        return KeptSession(dialect, self.dial, self.clock, self.system.desk.tasks.spawn, self.budget, self.log,
-                           Random(2).random, self.subject.venue)  # fmt: skip
 
     def _watch_writes(self) -> None:
         submit = self.driver.submit
@@ -129,11 +94,6 @@ class Station:
                 await self.sys.subscribe_ticks(symbol, "quotes", account=account)
         self.prices = {symbol: await self._far(symbol) for symbol in self.symbols}
         self.sizes = {symbol: self._least(symbol) for symbol in self.symbols}
-
-    async def stop(self) -> None:
-        await self.system.stop("done")
-        self.emulator.stop()
-        await self.system.desk.tasks.cancel()
 
     @property
     def sys(self) -> Any:
@@ -285,7 +245,7 @@ def drive(
         station = Station(subject, symbols, latency_s)
         await station.start()
         await station.live(steps)
-        await station.stop()
+        await station.end()
         return station
 
     return run_virtual(main(), start_ns(offset_s))

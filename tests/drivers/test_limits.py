@@ -151,7 +151,7 @@ async def _rounds(name: str, rounds: Sequence[tuple[float, int, float]]) -> list
     for part, questions, pause_s in rounds:
         told.append(await station.contest(int(CROWD[name] * part), questions))
         await station.clock.sleep(pause_s)
-    await station.stop()
+    await station.end()
     return told
 
 

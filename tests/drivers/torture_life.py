@@ -184,9 +184,7 @@ class Life(Storm):
         await self._settle()
         verdict = self._verdict()
         verdict.lasted_s = (self.clock.now_ns() - began_ns) / 1e9
-        await self.system.stop("done")
-        self.emulator.stop()
-        await self.system.desk.tasks.cancel()
+        await self.end()
         return verdict
 
     async def _hire(self) -> None:
