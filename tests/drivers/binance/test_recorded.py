@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drivers.binance import instruments, replies
+from drivers.binance import Binance, instruments, replies
 from drivers.binance.calls import CALLS
 from drivers.binance.errors import judge
 from drivers.binance.wire import Decoder
-from tests.drivers.binance.scripted import MAIN, fixture
+from tests.drivers.binance.scripted import MAIN, Venue, fixture
 
 MS = 1_000_000
 HERE = Path(__file__).parent
@@ -77,15 +77,6 @@ def _clock(data: Any) -> None:
     assert judge("usdm", 200, {}, json.dumps(data).encode(), 1).data["serverTime"] == data["serverTime"]
 
 
-def _intervals(data: Any) -> None:
-    assert all(row["symbol"] and float(row["fundingIntervalHours"]) > 0 for row in data)
-
-
-def _rates(data: Any) -> None:
-    """What it is read for: the times of payments (`test_history`, where funding is booked)."""
-    assert all(float(row["fundingRate"]) and row["fundingTime"] > 0 for row in data or ())
-
-
 ROUTES: dict[str, Callable[[Any], None]] = {
     "GET /api/v3/account": _coins,
     "GET /api/v3/allOrders": _order,
@@ -99,8 +90,6 @@ ROUTES: dict[str, Callable[[Any], None]] = {
     "GET /fapi/v1/premiumIndex": _premium,
     "GET /fapi/v1/ticker/bookTicker": _quotes,
     "GET /fapi/v1/time": _clock,
-    "GET /fapi/v1/fundingInfo": _intervals,
-    "GET /fapi/v1/fundingRate": _rates,
 }
 NOT_CALLED = {
     "aggTrades": "trades come by stream", "historicalTrades": "trades come by stream", "trades": "trades come by stream",
@@ -114,11 +103,15 @@ def routes() -> dict[str, list[Any]]:
     return {f"{method} {path}": rows for path, methods in recorded.items() for method, rows in methods.items()}
 
 
+BY_THE_DRIVER = {"GET /fapi/v1/fundingInfo", "GET /fapi/v1/fundingRate"}
+"""Read by no function of their own: the driver is asked, below."""
+
+
 def test_every_recorded_route_is_judged_or_not_called() -> None:
     called = {f"{call.method} {call.path}" for calls in CALLS.values() for call in calls.values()}
     found = routes()
-    assert {name for name in found if name in called} == ROUTES.keys()
-    for name in found.keys() - ROUTES.keys():
+    assert {name for name in found if name in called} == ROUTES.keys() | BY_THE_DRIVER
+    for name in found.keys() - ROUTES.keys() - BY_THE_DRIVER:
         assert name.startswith("GET /futures/data/") or name.partition("v3/")[2] in NOT_CALLED or name.partition("v1/")[2] in NOT_CALLED  # noqa: E501  # fmt: skip
 
 
@@ -220,16 +213,81 @@ def test_acknowledgements_of_hummingbot() -> None:
 
 def test_other_replies() -> None:
     """nautilus's and ccxt-rs's, of calls of ours."""
-    http, more = ("nautilus", "binance", "spot", "http_json"), ("nautilus", "binance_py", "http_responses")
+    http = ("nautilus", "binance", "spot", "http_json")
     _quotes([fixture(*http, "book_ticker_response.json")])
     _quotes([fixture("ccxt-rs", "binance_fetch_ticker_ETH_USDT.json")["http_response"]])
     _quotes(fixture("ccxt-rs", "binance_fetch_tickers_BTC_ETH.json")["http_response"])
     _clock(fixture(*http, "server_time_response.json"))
     found, unread = instruments.read("spot", "v", fixture(*http, "exchange_info_response.json"))
     assert (found, unread) == ([], ["ETHBTC"])  # its filters are left out
-    for row in fixture(*more, "http_futures_account_symbol_config.json"):
-        assert row["marginType"] in ("CROSSED", "ISOLATED")
-        assert int(row["leverage"]) > 0
-    for name in ("http_futures_wallet_commission_rate_btcusdt", "http_futures_wallet_commission_rate_ethusdt"):
-        row = fixture(*more, f"{name}.json")
-        assert 0 < D(row["makerCommissionRate"]) < D(row["takerCommissionRate"]) < D("0.01")
+
+
+@pytest.fixture
+async def venue() -> AsyncIterator[Venue]:
+    found = Venue()
+    yield found
+    await found.end()
+
+
+async def started(venue: Venue, **config: Any) -> Binance:
+    driver = venue.driver(**config)
+    await driver.start()
+    return driver
+
+
+async def test_recorded_intervals_of_funding(venue: Venue) -> None:
+    """Under a symbol that is listed here."""
+    driver = await started(venue)
+    (recorded,) = routes()["GET /fapi/v1/fundingInfo"]
+    row = next(row for row in recorded["data"] if row["fundingIntervalHours"] == 4)
+    venue.route("GET", "/fapi/v1/fundingInfo", lambda p: [{**row, "symbol": "ETHUSDT"}])
+    premium = routes()["GET /fapi/v1/premiumIndex"][0]["data"]
+    venue.route("GET", "/fapi/v1/premiumIndex", lambda p: premium)
+    funding = await driver.fetch_funding("ETH/USDT:USDT")
+    assert funding is not None
+    assert (funding.interval_ns, funding.rate) == (4 * 3_600 * 1_000 * MS, float(premium["lastFundingRate"]))
+
+
+@pytest.mark.parametrize("place", range(5))
+async def test_recorded_rates_of_funding(venue: Venue, place: int) -> None:
+    """A payment's rate is the recorded one; where the venue answered with nothing, it is not known."""
+    driver = await started(venue)
+    rates = routes()["GET /fapi/v1/fundingRate"][place]["data"] or []
+    begin = driver.book[MAIN].funding_ns // MS
+    paid = {
+        "symbol": "BTCUSDT",
+        "incomeType": "FUNDING_FEE",
+        "income": "-0.5",
+        "asset": "USDT",
+        "time": begin + 9,
+        "tranId": 7,
+    }
+    venue.route("GET", "/fapi/v1/income", lambda p: [paid])
+    venue.route("GET", "/fapi/v1/fundingRate", lambda p: rates)
+    [payment] = await driver.history.funding_payments(MAIN)
+    assert (payment.amount, payment.rate) == (D("-0.5"), D(rates[0]["fundingRate"]) if rates else 0)
+
+
+async def test_settings_and_fees_of_nautilus(venue: Venue) -> None:
+    driver = await started(venue, symbols=["BTC/USDT:USDT", "ETH/USDT:USDT"])
+    more = ("nautilus", "binance_py", "http_responses")
+    settings = fixture(*more, "http_futures_account_symbol_config.json")
+    fees = {
+        "BTCUSDT": fixture(*more, "http_futures_wallet_commission_rate_btcusdt.json"),
+        "ETHUSDT": fixture(*more, "http_futures_wallet_commission_rate_ethusdt.json"),
+    }
+    held = fixture("hummingbot", "binance_perpetual.json")["fixtures"]
+    [row] = held["BinancePerpetualDerivativeUnitTest._get_position_risk_api_endpoint_single_position_list"]
+    row = {key: value for key, value in row.items() if key != "leverage"} | {
+        "symbol": "BTCUSDT"
+    }  # as version 3 tells it
+    venue.route("GET", "/fapi/v1/symbolConfig", lambda p: settings)
+    venue.route("GET", "/fapi/v3/positionRisk", lambda p: [row])
+    venue.route("GET", "/fapi/v1/commissionRate", lambda p: fees[p["symbol"]])
+    [position] = await driver.fetch_positions(MAIN)
+    assert position.leverage == D(25)
+    said = {finding.message for finding in await driver.preflight(MAIN) if finding.subject == "fees"}
+    assert said == {
+        f"{native[:3]}/USDT:USDT: maker {row['makerCommissionRate']}, taker {row['takerCommissionRate']}"
+        for native, row in fees.items()
+    }

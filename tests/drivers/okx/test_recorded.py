@@ -1,7 +1,6 @@
 """Every payload that hummingbot keeps of OKX: its meaning, or why we have no use for it. Symbols are invented, shapes are real."""
 
 import ast
-import json
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -11,21 +10,19 @@ import pytest
 
 from ctosd.abi import BookDelta, Funding, Trade
 from drivers.okx.conditionals import Conditionals
+from drivers.okx.marketdata import read_depth, read_rate
 from drivers.okx.private import balance, fill_of_row
 from drivers.okx.records import AccountRow, FillRow, Push
-from drivers.okx.replies import judge
-from drivers.okx.wire import Decoder
+from drivers.okx.wire import Decoder, depth
 from tests.drivers.okx.scripted import MAIN, dump, fixture, listing
 from tests.drivers.okx.test_fixtures import decode, made_for
 
 MS = 1_000_000
 HERE = Path(__file__).parent
 SPOT, PERP = "test_fixtures.test_hummingbot", "test_fixtures.test_hummingbot_perpetual"
-FILLS, STREAMS, NEWS = "test_fills", "test_streams", "test_answers"
-TICKERS, RATES = (
-    "tickers: quotes come from bbo-tbt and the book",
-    "a rate without a mark price: it comes with the stream's",
-)
+FILLS, STREAMS, NEWS = "test_fills", "test_pushes", "test_answers"
+CONTROLS = "test_streams.test_recorded_controls"
+TICKERS, RATES = "tickers: quotes come from bbo-tbt and the book", "test_rates"
 OURS = "what the client sends, compared in tests of the subscriptions"
 TABLE = {
     "okx": {
@@ -40,8 +37,8 @@ TABLE = {
         "test_listen_for_order_book_diffs_successful": STREAMS, "test_listen_for_order_book_snapshots_api_successful": NEWS,
         "test_channel_originating_message_diff_queue": STREAMS,
         "test_listen_for_user_stream_subscribes_to_orders_and_balances_events": OURS,
-        "test_listen_for_user_stream_authentication_failure": NEWS,
-        "test_listen_for_user_stream_sends_ping_message_before_ping_interval_finishes": NEWS,
+        "test_listen_for_user_stream_authentication_failure": CONTROLS,
+        "test_listen_for_user_stream_sends_ping_message_before_ping_interval_finishes": CONTROLS,
     },
     "okx_perpetual": {
         "get_funding_info_rest_msg": RATES, "get_last_traded_prices_rest_msg": TICKERS, "get_ws_funding_info_msg": PERP,
@@ -49,14 +46,14 @@ TABLE = {
         "trading_rules_request_mock_response": NEWS, "_order_fills_request_partial_fill_mock_response": FILLS,
         "_order_status_request_completely_filled_mock_response": PERP,
         "_order_status_request_partially_filled_mock_response": PERP, "all_symbols_request_mock_response": NEWS,
-        "balance_request_mock_response_for_base_and_quote": PERP, "empty_funding_payment_mock_response": NEWS,
+        "balance_request_mock_response_for_base_and_quote": PERP, "empty_funding_payment_mock_response": "nothing is in it",
         "funding_info_mock_response": RATES, "index_price_event_for_websocket_update": "indices",
         "is_order_fill_http_update_executed_during_websocket_order_event_processing": "not a message",
         "latest_prices_request_mock_response": TICKERS, "mark_price_mock_response": STREAMS,
         "order_creation_request_successful_mock_response": SPOT, "order_event_for_full_fill_websocket_update": SPOT,
         "trading_rules_request_erroneous_mock_response": PERP, "test_subscribe_channels_successful": OURS,
         "test_listen_for_order_book_diffs_logs_exception": STREAMS, "test_is_exchange_information_valid": "a state without an instrument",
-        "test_get_current_server_time": NEWS,
+        "test_get_current_server_time": "the time alone: clocks are read in test_rest",
     },
 }  # fmt: skip
 """Case -> the test that judges it (of this file, where no file is named), or why none does."""
@@ -99,7 +96,7 @@ def test_fills(name: str, case: str, price: int, size: D) -> None:
     assert fill.time_ns == 1597026383085 * MS
 
 
-def test_streams() -> None:
+def test_pushes() -> None:
     spot, perpetual = cases("okx"), cases("okx_perpetual")
     made = made_for("COINALPHA-HBOT")
     (trade,) = decode(spot["test_listen_for_trades_successful"], made)
@@ -131,31 +128,26 @@ def test_answers() -> None:
     spot, perpetual = cases("okx"), cases("okx_perpetual")
     for case in ("test_get_new_order_book_successful", "test_listen_for_order_book_snapshots_api_successful"):
         (row,) = spot[case]["data"]
-        assert (float(row["asks"][0][0]), float(row["bids"][0][1])) == (41006.8, 0.30178218)
-        frame = {
-            "arg": {"channel": "books", "instId": "COINALPHA-HBOT"},
-            "action": "snapshot",
-            "data": [{**row, "seqId": 5, "prevSeqId": -1}],
-        }
-        (book,) = decode(frame, made_for("COINALPHA-HBOT"))
+        product = made_for("COINALPHA-HBOT").by_native["COINALPHA-HBOT"]
+        book = depth("okx", product, read_depth(dump(row)), True)
         assert (book.snapshot, book.asks, book.bids) == (True, [(41006.8, 0.60038921)], [(41006.3, 0.30178218)])
     for case in ("trading_rules_request_mock_response", "all_symbols_request_mock_response"):
         (product,) = listing(*perpetual[case]["data"])
         instrument = product.instrument
         assert (instrument.base, instrument.settle, instrument.kind) == ("COINALPHA", "HBOT", "perp")
-    empty = perpetual["empty_funding_payment_mock_response"]
-    assert (empty["code"], empty["data"]) == ("0", [])
-    refused = judge(200, dump(spot["test_listen_for_user_stream_authentication_failure"]), 1)[0]
-    assert refused.kind != "ok"
-    assert (
-        json.loads(dump(spot["test_listen_for_user_stream_sends_ping_message_before_ping_interval_finishes"]))["event"]
-        == "login"
-    )
-    assert perpetual["test_get_current_server_time"]["data"] == [{"ts": "1597026383085"}]
+
+
+@pytest.mark.parametrize("name", ["get_funding_info_rest_msg", "funding_info_mock_response"])
+def test_rates(name: str) -> None:
+    """Of REST, where the mark price is asked for beside them."""
+    (row,) = cases("okx_perpetual")[name]["data"]
+    rate = read_rate(dump(row))
+    assert (rate.funding_rate, rate.funding_time) == (float(row["fundingRate"]), 1703088000000)
+    assert int(rate.next_funding_time) == int(row["nextFundingTime"])
 
 
 def test_funding_needs_a_mark_price_first() -> None:
-    """The reason that the table gives for rates of REST: the stream's own has both."""
+    """A push of a rate tells nothing until a mark price has come."""
     perpetual = cases("okx_perpetual")
     decoder = Decoder("okx", made_for("COINALPHAHBOT"))
     told = dump(perpetual["get_ws_funding_info_msg"])
