@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.apart import apart
 from tests.autopsy import VENUES
 from tests.crashes import chains
 from tests.deaths import PLACING, STEPS, has, plan
@@ -34,15 +32,7 @@ pytestmark = pytest.mark.timeout(WITHIN_S + 8)
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which all chains have run: a good half minute of both cores."""
     place = tmp_path_factory.mktemp("crashes")
-    command = [sys.executable, "-m", "tests.crashes", str(place), *(["all"] if EVERYTHING else [])]
-    with (place / "said").open("wb") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
-    try:
-        process.wait(WITHIN_S)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+    apart("tests.crashes", place, *(["all"] if EVERYTHING else []), within_s=WITHIN_S)
     return place
 
 

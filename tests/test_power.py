@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -18,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.apart import apart
 from tests.power import DEATHS, SECTOR, torn
 
 SEEDS = range(1, 7) if "CTOS_CRASHES" in os.environ else range(1, 2)
@@ -33,15 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which all cases have run."""
     folder = tmp_path_factory.mktemp("power")
     for start in range(0, len(CASES), 6):
-        command = [sys.executable, "-m", "tests.power", str(folder), *CASES[start : start + 6]]
-        with (folder / "said").open("ab") as said:
-            process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
-        try:
-            process.wait(WITHIN_S)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
+        apart("tests.power", folder, *CASES[start : start + 6], within_s=WITHIN_S)
     return folder
 
 
