@@ -28,6 +28,7 @@ from ctosd.abi.events import (
     Event,
     Fill,
     Funding,
+    FundingPayment,
     MarketEvent,
     OrderUpdate,
     Position,
@@ -240,6 +241,13 @@ class Driver(ABC):
 
     @abstractmethod
     async def fetch_positions(self, account: str) -> Sequence[Position]: ...
+
+    async def fetch_funding_payments(self, account: str, since_ns: int) -> Sequence[FundingPayment]:
+        """The venue's own record of funding, at or after `since_ns`, oldest first; () where there is no funding.
+
+        A payment has the same `payment_id` whenever and however it is told: the kernel books it once.
+        """
+        return ()
 
     # -- what venues have beyond that; the defaults are those of a venue that has none of it -------------------------------
 

@@ -143,7 +143,10 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FundingPayment(msgspec.Struct, frozen=True, kw_only=True):
-    """A funding record of one account. `amount` is positive when received."""
+    """A funding record of one account. `amount` is positive when received; `(account, symbol, payment_id)` is unique.
+
+    `position` is the signed size that the venue paid on, 0 when it does not tell.
+    """
 
     account: str
     symbol: str

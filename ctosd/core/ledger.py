@@ -46,11 +46,16 @@ _ROUNDED = (Inexact, InvalidOperation, Overflow)
 
 
 class _Whole(msgspec.Struct, kw_only=True):
-    """An account's netted holding, and what was applied to it already: id -> time."""
+    """An account's netted holding, and what was applied to it already: id -> time.
+
+    `moves` are the changes of a perpetual's sub-positions, `(time, strategy, change)`: funding is shared out by what was
+    held when it was due, and may be told hours later.
+    """
 
     holding: Holding
     trades: dict[str, int] = {}
     payments: dict[str, int] = {}
+    moves: list[tuple[int, str, Decimal]] = []
 
 
 class _Image(msgspec.Struct, kw_only=True):
@@ -98,19 +103,19 @@ class Ledger:
         write(part, trade, ours)
         write(whole.holding, trade, netted)
         whole.trades[fill.trade_id] = fill.time_ns
+        if not part.base:
+            whole.moves.append((fill.time_ns, part.strategy, trade.change))
         if last := whole_of(fill.trade_id):
             whole.trades[last] = fill.time_ns  # all its parts are booked: the venue's own word on it is a repeat
         self._applied += 1
         return True
 
-    def apply_funding(
-        self, payment: FundingPayment, instrument: Instrument, shares: Mapping[str, Decimal] | None = None
-    ) -> bool:
-        """Book a funding payment of an account and share it out by signed sizes. False when it was booked before.
+    def apply_funding(self, payment: FundingPayment, instrument: Instrument) -> bool:
+        """Book a funding payment of an account. False when it was booked before.
 
-        `shares` is strategy -> signed size at the time of the payment, by default the present sub-positions. What the
-        strategies cannot account for (the venue paid for a larger position) goes to `EXTERNAL`. The parts add up to
-        the payment exactly: what rounding leaves goes to the largest of them.
+        It is shared out by the signed sizes that strategies held at its time. What they cannot account for (the venue
+        paid for a larger position) goes to `EXTERNAL`. The parts add up to the payment exactly: what rounding leaves goes
+        to the largest of them.
         """
         key = (payment.account, payment.symbol)
         whole = self._wholes.get(key) or self._open(key, instrument)
@@ -120,8 +125,8 @@ class Ledger:
         if payment.time_ns < self._horizon_ns:
             self._late += 1
             return False
-        sizes = shares if shares is not None else {name: part.size for name, part in self._parts[key].items()}
         try:
+            sizes = self.held_at(payment.account, payment.symbol, payment.time_ns)
             for strategy, amount in _split(payment, sizes).items():
                 count(self._part(key, strategy, instrument).fundings, payment.asset, amount)
             count(whole.holding.fundings, payment.asset, payment.amount)
@@ -131,8 +136,10 @@ class Ledger:
         whole.payments[payment.payment_id] = payment.time_ns
         return True
 
-    def transfer(self, account: str, symbol: str, source: str, target: str, size: Decimal) -> None:
+    def transfer(self, account: str, symbol: str, source: str, target: str, size: Decimal, time_ns: int = 0) -> None:
         """Move `size` (signed) of a sub-position to another strategy at what it cost; the account's own stays as it is.
+
+        Funding that was due before `time_ns` is still the giver's.
 
         Raises:
             CallerMistake: `source` does not hold so much, or `target` holds the other side. Nothing was moved.
@@ -153,6 +160,8 @@ class Ledger:
             part.size = sub(part.size, -sign * size)
             part.cost = sub(part.cost, -sign * cost)
             part.flow = sub(part.flow, sign * cost)
+            if not part.base:
+                self._wholes[account, symbol].moves.append((time_ns, part.strategy, sign * size))
 
     def forget(self, before_ns: int) -> int:
         """Drop the ids of fills and payments older than `before_ns`; returns how many.
@@ -167,6 +176,7 @@ class Ledger:
                 dropped += len(old)
                 for name in old:
                     del seen[name]
+            whole.moves = [move for move in whole.moves if move[0] >= self._horizon_ns]
         return dropped
 
     # -- what is --------------------------------------------------------------------------------------------------------
@@ -177,6 +187,15 @@ class Ledger:
             return self.total(account, symbol)
         part = self._parts.get((account, symbol), {}).get(strategy)
         return part or Holding(account=account, strategy=strategy, symbol=symbol)
+
+    def held_at(self, account: str, symbol: str, time_ns: int) -> Sums:
+        """strategy -> the signed size of a perpetual that it held at the venue's time `time_ns`."""
+        sizes = {name: part.size for name, part in self._parts.get((account, symbol), {}).items()}
+        whole = self._wholes.get((account, symbol))
+        for moved_ns, strategy, change in whole.moves if whole else ():
+            if moved_ns > time_ns:
+                sizes[strategy] = sub(sizes[strategy], change)
+        return sizes
 
     def total(self, account: str, symbol: str) -> Holding:
         """The account's netted position in one symbol."""

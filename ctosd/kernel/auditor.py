@@ -1,6 +1,6 @@
 """The auditor: our record compared with the venue's for as long as the daemon runs, and the count of what left.
 
-Open orders every 30 s, fills and positions every 5 min, paid from the venue's own budget. A difference is repaired and
+Open orders every 30 s, fills, positions and funding every 5 min, paid from the venue's own budget. A difference is repaired and
 counted; an order that left without an intent in the journal halts everything.
 """
 
@@ -60,6 +60,7 @@ class Auditor:
                 repairs = await self._recovery.compare_orders(account, fills=whole)
                 if whole:
                     await self._recovery.compare_positions(account)
+                    await self._recovery.take_funding(account)
             except NotReady as error:
                 self.failures += 1
                 self._log.debug("audit_waits", venue=self._line.driver.venue, account=account, reason=str(error))

@@ -27,11 +27,11 @@ from ctosd.core.ids import owner_of
 from ctosd.core.ledger import EXTERNAL, Ledger
 from ctosd.kernel.bus import Bus
 from ctosd.kernel.claims import Claims
+from ctosd.kernel.denials import Denials
 from ctosd.kernel.outside import Outside
 from ctosd.kernel.ports import Journal
 
 ZERO = Decimal(0)
-REFUSALS_KEPT = 50
 CLOSED_KEPT = 20_000
 FILLS_KEPT = 1_000
 
@@ -41,19 +41,6 @@ class Own(msgspec.Struct, frozen=True):
 
     seq: int
     event: Order | Fill | FundingPayment
-
-
-class Denial(msgspec.Struct):
-    """A refusal of the gate, kept for `why`; the same one again only counts."""
-
-    time_ns: int
-    reason: str
-    message: str
-    symbol: str
-    side: str
-    size: Decimal
-    price: Decimal | None
-    count: int = 1
 
 
 class Blotter:
@@ -81,9 +68,11 @@ class Blotter:
         self._by_strategy: dict[str, dict[str, Order]] = {}
         self._by_instrument: dict[tuple[str, str], dict[str, Order]] = {}
         self._closed: deque[str] = deque()
-        self.refusals: dict[str, deque[Denial]] = {}
+        self.refusals = Denials()
         self.recent: deque[tuple[str, Fill]] = deque(maxlen=FILLS_KEPT)
+        self.first_fill_ns: dict[str, int] = {}
         self.last_fill_ns: dict[str, int] = {}
+        self.last_paid_ns: dict[str, int] = {}  # account -> the time of its newest funding payment
         self.owners: set[str] = set()
         self.outside = Outside()
         self.claims = Claims()
@@ -170,6 +159,7 @@ class Blotter:
     def note(self, strategy: str, fill: Fill) -> None:
         """Remember a booked fill for those who ask for the newest."""
         self.recent.append((strategy, fill))
+        self.first_fill_ns.setdefault(fill.account, fill.time_ns)
         if is_forced(fill) and "#" in fill.trade_id:
             self._note_part(fill)
         if fill.cause != EXTERNAL:  # that one is our own inference, dated by our own clock
@@ -209,11 +199,12 @@ class Blotter:
         """Its terms have just changed, at a time that we do not know by the venue's clock: what was heard is older."""
         self.outdated.add(order.client_id)
 
-    def on_funding(self, payment: FundingPayment) -> None:
-        """Book a funding payment over the strategies that held the position."""
+    def on_funding(self, payment: FundingPayment) -> bool:
+        """Book a funding payment once, over the strategies that held the position when it was due. False when it was known."""
         instrument = self._lookup(payment.account, payment.symbol)
         if instrument is None or not self.ledger.apply_funding(payment, instrument):
-            return
+            return False
+        self.note_paid(payment)
         seq = self.record("funding", payment.account, payment)
         self._log.info(
             "funding",
@@ -222,9 +213,14 @@ class Blotter:
             amount=str(payment.amount),
             rate=str(payment.rate),
         )
-        for holding in list(self.ledger.holdings(account=payment.account)):
-            if holding.symbol == payment.symbol and holding.strategy != EXTERNAL:
-                self.tell(holding.strategy, Own(seq, payment))
+        for strategy, size in self.ledger.held_at(payment.account, payment.symbol, payment.time_ns).items():
+            if size and strategy != EXTERNAL:
+                self.tell(strategy, Own(seq, payment))
+        return True
+
+    def note_paid(self, payment: FundingPayment) -> None:
+        """Remember until when an account's funding is known."""
+        self.last_paid_ns[payment.account] = max(self.last_paid_ns.get(payment.account, 0), payment.time_ns)
 
     # -- what the egress does --------------------------------------------------------------------------------------------------
 
@@ -240,20 +236,8 @@ class Blotter:
         order.state, order.reason, order.message = "denied", refusal.reason, refusal.message
         order.updated_ns = self._clock.now_ns()
         self.counts["denied"] += 1
-        kept = self.refusals.setdefault(order.strategy, deque(maxlen=REFUSALS_KEPT))
-        last = kept[-1] if kept else None
-        if last is not None and (last.reason, last.symbol, last.side) == (refusal.reason, order.symbol, order.side):
-            last.count += 1
-            last.time_ns, last.message, last.size, last.price = (
-                order.updated_ns,
-                refusal.message,
-                order.size,
-                order.price,
-            )
+        if not self.refusals.note(order, refusal):
             return
-        kept.append(
-            Denial(order.updated_ns, refusal.reason, refusal.message, order.symbol, order.side, order.size, order.price)
-        )
         self.journal.append("refusal", order.strategy, self._encode(order), order.updated_ns)
         self._log.warning("order_denied", strategy=order.strategy, account=order.account, symbol=order.symbol, side=order.side,
                           size=str(order.size), reason=refusal.reason, message=refusal.message)  # fmt: skip
@@ -292,8 +276,10 @@ class Blotter:
 
     def transfer(self, account: str, symbol: str, source: str, target: str, size: Decimal) -> None:
         """Move a part of a position from one strategy to another. Raises `CallerMistake`."""
-        self.ledger.transfer(account, symbol, source, target, size)
-        body = {"account": account, "symbol": symbol, "source": source, "target": target, "size": size}
+        time_ns = self._clock.now_ns()
+        self.ledger.transfer(account, symbol, source, target, size, time_ns)
+        body = {"account": account, "symbol": symbol, "source": source, "target": target, "size": size,
+                "time_ns": time_ns}  # fmt: skip
         self.record("transfer", target, body)
         self._log.warning(
             "position_moved", account=account, symbol=symbol, size=str(size), source=source, strategy=target

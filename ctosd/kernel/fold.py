@@ -50,6 +50,7 @@ class _Transfer(msgspec.Struct):
     source: str
     target: str
     size: Decimal
+    time_ns: int = 0
 
 
 class _State(msgspec.Struct):
@@ -212,6 +213,7 @@ class Replay:
         payment = msgspec.json.decode(row.body, type=FundingPayment)
         if payment.account.partition("/")[0] == self._venue:
             self._blotter.ledger.apply_funding(payment, self._desk.instrument(payment.account, payment.symbol))
+            self._blotter.note_paid(payment)
 
     def _remember(self, row: Row, strategy: str, event: Order | Fill) -> None:
         """What came after a strategy's last saved state waits for its start."""
@@ -221,4 +223,6 @@ class Replay:
     def _transfer(self, row: Row) -> None:
         moved = msgspec.json.decode(row.body, type=_Transfer)
         if moved.account.partition("/")[0] == self._venue:
-            self._blotter.ledger.transfer(moved.account, moved.symbol, moved.source, moved.target, moved.size)
+            self._blotter.ledger.transfer(
+                moved.account, moved.symbol, moved.source, moved.target, moved.size, moved.time_ns
+            )

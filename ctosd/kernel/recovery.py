@@ -27,6 +27,11 @@ from ctosd.kernel.egress import DEADLINE_NS
 OVERLAP_NS = 60 * SECOND
 """How far before our last fill the venue is asked again: two clocks never quite agree."""
 
+PAID_OVERLAP_NS = 3_600 * SECOND
+"""How far before the last funding payment the venue is asked again: the symbols of one moment are not all paid at once."""
+PAID_BEFORE_NS = 7 * 86_400 * SECOND
+"""How much further back the first question of a process goes."""
+
 SETTLE_NS = 5 * SECOND
 """What changed within this time is still moving: a comparison leaves it to its stream."""
 
@@ -53,6 +58,7 @@ class Recovery:
         self.resolved = 0
         self.adopted = 0
         self.drift: dict[str, Decimal] = {}
+        self._paid_ns: dict[str, int] = {}  # account -> until when the venue was asked for payments
         self._began_s = asyncio.get_running_loop().time()
         # Starts in which somebody set the clock.
         self._stepped = {row.boot for row in desk.blotter.journal.rows(("clock",))}
@@ -72,6 +78,7 @@ class Recovery:
                 self._astray_ns = max(self._astray_ns, abs(reading.offset_ns))
             count += await self.compare_orders(account, boot=boot, fills=True)
             count += await self.compare_positions(account)
+            await self.take_funding(account)
         return count
 
     async def compare_orders(self, account: str, *, boot: bool = False, fills: bool = False) -> int:
@@ -235,6 +242,36 @@ class Recovery:
                  venue_id="", side="buy" if size > 0 else "sell", price=abs(price), size=abs(size), fee=Decimal(0),
                  fee_asset="", liquidity="taker", time_ns=now_ns, cause=EXTERNAL)
         )  # fmt: skip
+
+    # -- funding -------------------------------------------------------------------------------------------------------------
+
+    async def take_funding(self, account: str) -> None:
+        """Book the payments that no stream told us of, or that were paid while we were down.
+
+        An account is asked from its first fill on: what was paid before that was for nobody of ours. A venue that cannot
+        tell now holds nobody up: the next look asks from the same moment on.
+        """
+        since_ns = self._unpaid_since_ns(account)
+        if since_ns is None:
+            return
+        try:
+            payments = await self._desk.driver_of(account).fetch_funding_payments(account, since_ns)
+        except NotReady as error:
+            self._log.info("funding_waits", account=account, reason=str(error))
+            return
+        for payment in payments:
+            self._blotter.on_funding(payment)
+        self._paid_ns[account] = self._blotter.last_paid_ns.get(account, since_ns)
+
+    def _unpaid_since_ns(self, account: str) -> int | None:
+        """From when on payments may be unknown; None for an account that never traded."""
+        first_ns, last_ns = self._blotter.first_fill_ns.get(account), self._blotter.last_paid_ns.get(account)
+        if first_ns is None and last_ns is None:
+            return None
+        known_ns = self._paid_ns.get(account)
+        if known_ns is None:  # what a stream told may be newer than what the process before this one could ask
+            known_ns = (last_ns or 0) - PAID_BEFORE_NS
+        return max(0, known_ns - PAID_OVERLAP_NS, (first_ns or 0) - PAID_OVERLAP_NS - self._astray_ns)
 
     # -- one order -------------------------------------------------------------------------------------------------------------
 

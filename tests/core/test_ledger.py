@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -54,7 +55,9 @@ def fill(side: str, size: str | Decimal, price: str | Decimal, listed: Instrumen
     )
 
 
-def paid(amount: str | Decimal, position: str | Decimal, number: str = "f1", asset: str = "USDT") -> FundingPayment:
+def paid(
+    amount: str | Decimal, position: str | Decimal, number: str = "f1", asset: str = "USDT", time_ns: int = 10**18
+) -> FundingPayment:
     return FundingPayment(
         account=ACCOUNT,
         symbol=PERP.symbol,
@@ -63,7 +66,7 @@ def paid(amount: str | Decimal, position: str | Decimal, number: str = "f1", ass
         asset=asset,
         rate=D("0.0001"),
         position=D(position),
-        time_ns=10**12,
+        time_ns=time_ns,
     )
 
 
@@ -232,13 +235,11 @@ def test_a_perpetual_moves_cash_by_profit_fees_and_funding() -> None:
     assert cash(ledger.total(ACCOUNT, PERP.symbol)) == {"USDT": D("2.89")}
 
 
-def funded(
-    sizes: dict[str, str], payment: FundingPayment, shares: dict[str, Decimal] | None = None
-) -> dict[str, Decimal]:
+def funded(sizes: Mapping[str, str | Decimal], payment: FundingPayment) -> dict[str, Decimal]:
     ledger = Ledger()
     for name, size in sizes.items():
-        ledger.apply(fill("sell" if size.startswith("-") else "buy", abs(D(size)), "100"), name, PERP)
-    assert ledger.apply_funding(payment, PERP, shares)
+        ledger.apply(fill("sell" if D(size) < 0 else "buy", abs(D(size)), "100"), name, PERP)
+    assert ledger.apply_funding(payment, PERP)
     assert ledger.check() == []
     return {h.strategy: h.funding for h in ledger.holdings() if h.funding}
 
@@ -257,21 +258,33 @@ def test_funding_that_no_strategy_explains_is_external() -> None:
     assert funded({"a": "2"}, paid("-4", "1")) == {"a": D(-4)}
     assert funded({}, paid("-4", "4")) == {EXTERNAL: D(-4)}
     assert funded({"a": "1", "b": "-1"}, paid("5", "0")) == {EXTERNAL: D(5)}
-    assert funded({"a": "1", "b": "1"}, paid("-4", "1"), {"a": D(1)}) == {"a": D(-4)}
+
+
+def test_funding_is_of_those_who_held_when_it_was_due() -> None:
+    """It may be told hours later, when others hold the position, or nobody."""
+    ledger = Ledger()
+    for side, size, strategy, second in (("buy", "2", "a", 1), ("sell", "1", "b", 2), ("sell", "2", "a", 5)):
+        done = fill(side, size, "100", time_ns=second * 10**9)
+        assert ledger.apply(done, strategy, PERP)
+    ledger.transfer(ACCOUNT, PERP.symbol, "b", "c", D(-1), 6 * 10**9)
+    assert ledger.held_at(ACCOUNT, PERP.symbol, 10**10) == {"a": 0, "b": 0, "c": -1}
+    assert ledger.apply_funding(paid("-1", "1", time_ns=3 * 10**9), PERP)
+    assert {h.strategy: h.funding for h in ledger.holdings() if h.funding} == {"a": D(-2), "b": D(1)}
+    assert ledger.apply_funding(paid("1", "-1", "f2", time_ns=7 * 10**9), PERP)
+    assert ledger.position(ACCOUNT, "c", PERP.symbol).funding == 1
+    again = Ledger.restore(ledger.snapshot())
+    assert again.held_at(ACCOUNT, PERP.symbol, 3 * 10**9) == {"a": 2, "b": -1, "c": 0}
 
 
 @settings(max_examples=100, deadline=None)
 @given(
-    sizes=st.dictionaries(st.sampled_from("abcde"), st.decimals("-9", "9", places=3), max_size=5),
+    sizes=st.dictionaries(st.sampled_from("abcde"), st.decimals("-9", "9", places=3).filter(bool), max_size=5),
     amount=st.decimals("-1000", "1000", places=8),
     position=st.decimals("-30", "30", places=3),
 )
 def test_funding_parts_always_add_up(sizes: dict[str, Decimal], amount: Decimal, position: Decimal) -> None:
     """Whatever the sizes and whatever position the venue names."""
-    ledger = Ledger()
-    ledger.apply_funding(paid(amount, position), PERP, sizes)
-    assert ledger.check() == []
-    assert ledger.total(ACCOUNT, PERP.symbol).funding == amount
+    assert sum(funded(sizes, paid(amount, position)).values()) == amount
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ class Truth:
         for _ in range(1 + self.twice):
             self._turn += 1
             delay_s = self.delays[self._turn % len(self.delays)]
-            if delay_s == NEVER_S and not isinstance(event, FundingPayment):
+            if delay_s == NEVER_S:
                 continue
             if delay_s > 0:
                 self.loop.call_later(delay_s, self._out, event, self.era)
@@ -133,17 +133,11 @@ class Truth:
         if not self.up:
             self.up = True
             self._status("")
-            self.retell()
 
     def _status(self, reason: str) -> None:
         if self.driver is not None:
             status = VenueStatus(venue=VENUE, up=self.up, reason=reason, time_ns=self.clock.time_ns)
             self.driver.ports.publish(topic("status", VENUE), status)
-
-    def retell(self) -> None:
-        """A driver asks for the payments of the time in which it heard nothing."""
-        for payment in self.payments:
-            self.tell(payment)
 
     # -- what happens ---------------------------------------------------------------------------------------------------------
 
@@ -252,11 +246,6 @@ class Adversary(Driver):
         self.truth.driver = self
         self.truth.era += 1
         self.truth.up = True
-        self.ports.spawn("payments", self._retell())
-
-    async def _retell(self) -> None:
-        await asyncio.sleep(1.0)
-        self.truth.retell()
 
     async def stop(self) -> None:
         self.truth.driver = None
@@ -383,6 +372,11 @@ class Adversary(Driver):
         await self._demand()
         until_ns = self.truth.horizon_ns(2)
         return [fill for fill in self.truth.fills if since_ns <= fill.time_ns <= until_ns]
+
+    async def fetch_funding_payments(self, account: str, since_ns: int) -> Sequence[FundingPayment]:
+        await self._demand()
+        until_ns = self.truth.horizon_ns(2)
+        return [payment for payment in self.truth.payments if since_ns <= payment.time_ns <= until_ns]
 
     async def fetch_positions(self, account: str) -> Sequence[Position]:
         await self._demand()

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from ctosd.abi import Fill, OrderUpdate, Strategy
+from ctosd.abi import Fill, FundingPayment, NotReady, OrderUpdate, Strategy, topic
 from ctosd.core.ledger import EXTERNAL
 from ctosd.testing.journal import MemoryJournal
 from ctosd.testing.rig import Rig, run_virtual
 
 SYMBOL, ACCOUNT = "BTC/USDT:USDT", "test/main"
+HOUR_NS = 3_600 * 10**9
 
 
 class Keeps(Strategy):
@@ -169,6 +170,70 @@ def test_power_that_goes_before_the_last_rows_are_on_disk_loses_no_order() -> No
             )
             assert held(twice, "mine") == D("1.75")
             assert twice.venue.received == []
+
+    run_virtual(main())
+
+
+class Paid:
+    """What the venue remembers of funding, and what it was asked."""
+
+    def __init__(self, *payments: FundingPayment) -> None:
+        self.payments = payments
+        self.deaf = False
+        self.asked_ns: list[int] = []
+
+    async def __call__(self, account: str, since_ns: int) -> list[FundingPayment]:
+        self.asked_ns.append(since_ns)
+        if self.deaf:
+            raise NotReady("no answer")
+        return [payment for payment in self.payments if payment.time_ns >= since_ns]
+
+
+def payment(number: int, time_ns: int, position: int = 2) -> FundingPayment:
+    return FundingPayment(account=ACCOUNT, symbol=SYMBOL, payment_id=f"p{number}", amount=D(-1), asset="USDT",
+                          rate=D("0.0001"), position=D(position), time_ns=time_ns)  # fmt: skip
+
+
+def test_funding_that_was_paid_while_we_were_down_is_of_those_who_held_then() -> None:
+    """A stream that tells a newer payment first, and a record that cannot be read at first, lose none of it."""
+
+    async def main() -> None:
+        rig, mine = await audited(MemoryJournal(boot=1))
+        order = await mine.sys.place_order(SYMBOL, "buy", "limit", "2", "99")
+        rig.venue.fill(order.client_id)
+        opened_ns = rig.clock.now_ns()
+        await asyncio.sleep(3_600)
+        while_down, after = payment(1, rig.clock.now_ns()), payment(2, rig.clock.now_ns() + 9 * HOUR_NS)
+        paid = Paid(while_down, after)
+        paid.deaf = True
+        done, rows = list(rig.venue.done), list(rig.journal.kept)
+        await asyncio.sleep(8 * 3_600)
+        again, other = await audited(MemoryJournal(boot=2, rows=rows), done=done, fetch_funding_payments=paid)
+        closing = await other.sys.place_order(SYMBOL, "sell", "limit", "2", "101")
+        again.venue.fill(closing.client_id)
+        await asyncio.sleep(3_600)
+        again.desk.bus.publish(topic("private", "test"), after)
+        ledger = again.desk.blotter.ledger
+        assert (ledger.total(ACCOUNT, SYMBOL).funding, held(again, "mine")) == (D(-1), D(0))
+        paid.deaf = False
+        await asyncio.sleep(301)
+        assert ledger.total(ACCOUNT, SYMBOL).funding == D(-2)
+        assert {h.strategy: h.funding for h in ledger.holdings() if h.funding} == {"mine": D(-1), EXTERNAL: D(-1)}
+        assert all(opened_ns - 2 * HOUR_NS < since_ns <= opened_ns for since_ns in paid.asked_ns)
+        await asyncio.sleep(301)
+        assert paid.asked_ns[-1] == after.time_ns - HOUR_NS
+        assert ledger.total(ACCOUNT, SYMBOL).funding == D(-2)
+        assert len(again.log.events("funding_waits")) > 1
+
+    run_virtual(main())
+
+
+def test_an_account_that_never_traded_is_not_asked_for_funding() -> None:
+    async def main() -> None:
+        paid = Paid()
+        await audited(fetch_funding_payments=paid)
+        await asyncio.sleep(700)
+        assert paid.asked_ns == []
 
     run_virtual(main())
 

@@ -67,6 +67,7 @@ class _Transfer(msgspec.Struct):
     source: str
     target: str
     size: Decimal
+    time_ns: int = 0
 
 
 class Tables:
@@ -149,7 +150,7 @@ class Tables:
 
     def _transfer(self, row: Row) -> Iterator[tuple[str, Cells]]:
         moved = msgspec.json.decode(row.body, type=_Transfer)
-        self.ledger.transfer(moved.account, moved.symbol, moved.source, moved.target, moved.size)
+        self.ledger.transfer(moved.account, moved.symbol, moved.source, moved.target, moved.size, moved.time_ns)
         yield from ()
 
     def _instrument(self, account: str, symbol: str) -> Instrument:

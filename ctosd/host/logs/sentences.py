@@ -29,6 +29,7 @@ SENTENCES: dict[str, str] = {
     "order_violation": "{strategy}: the venue's word on order {client_id} contradicts what is known",
     "repair_fill": "{account}: a fill on {symbol} was missed and is booked now",
     "fill_without_instrument": "{account}: a fill on {symbol}, which is no instrument of that venue",
+    "funding_waits": "the funding of {account} cannot be asked for now ({reason}): the next look asks for all of it",
     "resolve_waits": "order {client_id} stays unknown for now",
     # strategies
     "strategy_running": "{strategy} runs ({use} on {account})",
