@@ -90,7 +90,7 @@ class Daemon:
         if not self.virtual:
             return open_journal(self.places.journal, durability=self.config.durability, now_ns=self.clock.now_ns())
         path = self.places.lib / "virtual.db"
-        for name in (path, *(path.with_name(path.name + tail) for tail in ("-wal", "-shm", "-journal"))):
+        for name in (path, *(path.with_name(path.name + tail) for tail in ("-wal", "-shm", "-journal", "-redo"))):
             name.unlink(missing_ok=True)  # a simulated run begins from nothing, so that it can be repeated to the byte
         return open_journal(path, relaxed=True)
 

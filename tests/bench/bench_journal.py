@@ -70,8 +70,8 @@ async def bench_now(directory: Path, bare50: float) -> None:
     line("append + commit_now, or committed", f"p50 {p50:7.1f}  p99 {p99:7.1f} us", p50 / bare50)
     counts = journal.statistics()
     line(
-        "  here / contended / syncs / checkpoints",
-        f"{counts['here']} / {counts['contended']} / {counts['syncs']} / {counts['checkpoints']}, most {most / 1e3:.1f} ms",
+        "  ahead / refused / syncs / checkpoints",
+        f"{counts['ahead']} / {counts['ahead_refused']} / {counts['syncs']} / {counts['checkpoints']}, most {most / 1e3:.1f} ms",
     )
     journal.close()
 

@@ -3,7 +3,8 @@
 The daemon holds its files locked, so SQLite's own backup cannot read them. Their bytes can be read, and write-ahead logging says
 what they mean: within one generation of the log (the salts in its header tell generations apart) a page that changes in
 the file stands in the log too. So the file first, the log second, and the log's header unchanged at the end: together
-they are the store as of the log's last whole commit. SQLite then folds the log into the copy, dropping a torn tail.
+they are the store as of the log's last whole commit. SQLite then folds the log into the copy, dropping a torn tail. A
+journal's redo log, copied last, has what its process had not committed yet.
 
 Only for files that another process holds: closing one in the process that holds it would let go of its lock (POSIX).
 """
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from ctosd.abi.errors import Misconfigured, NotReady
 from ctosd.host.storage.database import explain, wal_of
+from ctosd.host.storage.redo import RedoLog, redo_of
+from ctosd.host.storage.rowfile import redo
 
 PRIVATE = 0o600
 PATIENCE = 40
@@ -48,7 +51,7 @@ def copy_database(source: Path, target: Path) -> None:
 
 def _copied(source: Path, target: Path) -> bool:
     before = _generation(source)
-    for each in (target, wal_of(target)):
+    for each in (target, wal_of(target), redo_of(target)):
         each.unlink(missing_ok=True)
     _copy(source, target)
     if wal_of(source).exists():
@@ -56,6 +59,8 @@ def _copied(source: Path, target: Path) -> bool:
             _copy(wal_of(source), wal_of(target))
         except FileNotFoundError:
             return False
+    if redo_of(source).exists():
+        _copy(redo_of(source), redo_of(target))
     return _generation(source) == before
 
 
@@ -84,12 +89,23 @@ def _fold(source: Path, target: Path) -> None:
         connection = sqlite3.connect(target, isolation_level=None)
         try:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            _redo(connection, redo_of(target))
             connection.execute("PRAGMA journal_mode=DELETE").fetchall()
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise explain(error, source) from error
     sync_file(target)
+
+
+def _redo(connection: sqlite3.Connection, path: Path) -> None:
+    if path.exists():
+        log = RedoLog(path)
+        try:
+            redo(connection, log)
+        finally:
+            log.close()
+            path.unlink()
 
 
 def sync_file(path: Path) -> None:

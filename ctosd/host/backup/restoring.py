@@ -27,7 +27,7 @@ SECOND = 1_000_000_000
 MARGIN = 10_000
 """Starts since the backup, or seconds of a clock that ran ahead, that can repeat no id."""
 
-TAILS = ("", "-wal", "-shm", "-journal")
+TAILS = ("", "-wal", "-shm", "-journal", "-redo")
 
 
 def restore(folder: Path, lib: Path, now_ns: int, *, force: bool = False) -> tuple[Manifest, Path | None, int]:

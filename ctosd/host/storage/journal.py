@@ -1,9 +1,12 @@
 """The journal: the append-only record of what was meant and what happened, on SQLite, through one writer thread.
 
+With durability `process` a row that an order waits for goes into the redo log at once (`storage.redo`), and the writer
+brings it into SQLite behind it.
+
 `append`, `commit_now` and `committed` belong to the event loop's thread alone: they take no lock of their own and lean on
 being called one after the other. Reading, closing and statistics are for any one thread that comes after or beside.
 
-Durability: `process` survives kill -9 when a commit returns, and is synced to disk about every 0.1 s behind; `power` is
+Durability: `process` survives kill -9 when `commit_now` or `committed` says so, and is synced to disk about every 0.1 s behind; `power` is
 synced before a commit returns. `relaxed` promises nothing until `close` and never holds the caller up: for simulated runs.
 """
 
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ctosd.abi.errors import NotReady
+from ctosd.host.storage.redo import Entry
 from ctosd.host.storage.rowfile import RowFile
 from ctosd.host.storage.writer import Writer
 from ctosd.kernel import ports
@@ -48,6 +52,7 @@ class Journal:
         self, path: Path, *, durability: Durability = "process", now_ns: int = 0, relaxed: bool = False
     ) -> None:
         file = RowFile(path, now_ns=now_ns)
+        self._redo = file.redo
         if relaxed:
             file.relax("OFF")
         elif durability == "process":
@@ -60,6 +65,8 @@ class Journal:
         self._durability: str = "relaxed" if relaxed else durability
         self._relaxed = relaxed
         self._here = not relaxed and durability == "process"
+        self._unsafe: list[Entry] = []  # rows that are neither in the redo log nor, for all we know, in SQLite
+        self._safe = file.last_seq  # up to here they are in one of them
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = False
@@ -69,16 +76,34 @@ class Journal:
     def append(self, kind: str, key: str, body: bytes, time_ns: int) -> int:
         """Queue one row and return its sequence number; the writer thread commits it within some milliseconds."""
         self.seq = seq = self.seq + 1
-        self._pending.append((seq, self.boot, time_ns, kind, key, body))
+        entry = (seq, self.boot, time_ns, kind, key, body)
+        self._pending.append(entry)
+        if self._here:
+            self._unsafe.append(entry)
         if self._writer.asleep or not seq & _NUDGE_MASK:
             self._writer.nudge()
+            self._unsafe = self._uncommitted()
         return seq
 
     def commit_now(self, seq: int) -> bool:
-        """Commit everything up to `seq` on this thread if that needs no waiting; False when it must be awaited."""
+        """Make everything up to `seq` as durable as it must be if that needs no waiting; False when it must be awaited."""
         if self._here and not self.failed:
-            return seq <= self._writer.committed or self._writer.commit_now()
+            return seq <= self._safe or seq <= self._writer.committed or self._write_ahead()
         return self._relaxed and not self.failed
+
+    def _write_ahead(self) -> bool:
+        rows = self._uncommitted()
+        if not rows:
+            return True
+        if not self._redo.write(rows, self._writer.committed):
+            self._unsafe = rows  # a gap in the log would cost those behind it
+            return False
+        self._unsafe, self._safe = [], rows[-1][0]
+        return True
+
+    def _uncommitted(self) -> list[Entry]:
+        committed = self._writer.committed
+        return [entry for entry in self._unsafe if entry[0] > committed]
 
     async def committed(self, seq: int) -> None:
         """Return when `seq` is as durable as the configuration asks. Raises `NotReady` when the journal failed."""
@@ -126,6 +151,9 @@ class Journal:
             "durability": self._durability,
             "failed": self.failed,
             "waiting": len(self._waiters),
+            "redone": self._file.redone,
+            "ahead": self._redo.writes,
+            "ahead_refused": self._redo.refused,
             **self._writer.statistics(),
         }
 

@@ -12,9 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from ctosd.host.storage.database import Layout, explain, open_database, sync_directory, wal_of
-
-Entry = tuple[int, int, int, str, str, bytes]
-"""`(seq, boot, time_ns, kind, key, body)`, in the order of the columns."""
+from ctosd.host.storage.redo import Entry, RedoLog, redo_of
 
 BATCH = 512
 """Rows in the largest statement (SQLite takes 32,766 parameters)."""
@@ -54,21 +52,48 @@ def batch_size(backlog: int) -> int:
     return min(backlog // SMALL * SMALL, BATCH)
 
 
+def redo(connection: sqlite3.Connection, log: RedoLog) -> int:
+    """Commit the rows of `log` that the process which wrote them did not get to; returns how many that were.
+
+    Rows of another journal are none of them, nor is what stands behind a gap. Raises `sqlite3.Error`.
+    """
+    last, boot = connection.execute(
+        "SELECT (SELECT COALESCE(MAX(seq), 0) FROM rows), value FROM meta WHERE name = 'boot'"
+    ).fetchone()
+    late: list[Entry] = []
+    for entry in log.entries():
+        if entry[0] == last + len(late) + 1 and entry[1] == boot:
+            late.append(entry)
+    connection.execute("BEGIN")
+    connection.executemany(_ONE, late)
+    connection.execute("COMMIT")
+    return len(late)
+
+
 class RowFile:
-    """An open journal file. `boot` is already one further, and on disk."""
+    """An open journal file with its redo log. `boot` is already one further, and on disk.
+
+    `redone` rows were found in the log alone: their process died before it had committed them.
+    """
 
     def __init__(self, path: Path, *, now_ns: int) -> None:
         self.path = path
         self._connection = open_database(path, LAYOUT)
         try:
-            self.boot = self._next_boot(now_ns)
-            sync_directory(path.parent)
             self.last_seq = int(self._execute("SELECT COALESCE(MAX(seq), 0) FROM rows").fetchone()[0])
+            self._insert = self._connection.cursor().execute  # one for all: making it is a tenth of a small commit
+            self.redo = RedoLog(redo_of(path))
+            self.redone = redo(self._connection, self.redo)
+            self.last_seq += self.redone
+            self.boot = self._next_boot(now_ns)
+            self.redo.clear()
+            sync_directory(path.parent)
             self.wal_fd = os.open(wal_of(path), os.O_RDONLY | os.O_CLOEXEC)
         except (OSError, sqlite3.Error) as error:
+            if "redo" in vars(self):
+                self.redo.close()
             self._connection.close()
             raise explain(error, path) from error
-        self._insert = self._connection.cursor().execute  # one cursor for all: making it is a tenth of a small commit
         self.wal_bytes = os.fstat(self.wal_fd).st_size
         self.checkpoints = 0
 
@@ -106,6 +131,7 @@ class RowFile:
             self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             os.close(self.wal_fd)
+            self.redo.close()
             self._connection.close()
 
     def _next_boot(self, now_ns: int) -> int:

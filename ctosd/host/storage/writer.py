@@ -1,4 +1,4 @@
-"""The journal's writer: a queue of rows, the one thread that empties it in groups, and a short cut for the loop thread.
+"""The journal's writer: a queue of rows, and the one thread that empties it in groups.
 
 The thread polls every few milliseconds while there is work and sleeps for good only after a quiet while, so that a row
 in a busy stretch costs its queue nothing but an append.
@@ -16,7 +16,8 @@ from typing import Any
 
 from ctosd.abi.errors import NotReady
 from ctosd.host.storage.database import explain
-from ctosd.host.storage.rowfile import BATCH, SMALL, WAL_LIMIT, Entry, RowFile, batch_size
+from ctosd.host.storage.redo import Entry
+from ctosd.host.storage.rowfile import BATCH, WAL_LIMIT, RowFile, batch_size
 from ctosd.host.storage.syncer import Syncer
 
 LINGER_S = 0.005
@@ -53,7 +54,7 @@ class Writer:
         self._file = file
         self._relaxed = relaxed
         self._on_progress = on_progress
-        self._counts = {"commits": 0, "here": 0, "contended": 0, "failures": 0, "dropped": 0}
+        self._counts = {"commits": 0, "failures": 0, "dropped": 0}
         self._for_good = False  # a failure that no further try can mend
         self._closing = self._rung = False
         self._quiet = 0
@@ -83,17 +84,6 @@ class Writer:
             self._drop()
         elif self._relaxed and len(self.pending) > CROWD and not self.failed:
             self.drain(CROWD // 2)
-
-    def commit_now(self) -> bool:
-        """Commit the whole queue on this thread if it is short and nobody else writes."""
-        if len(self.pending) > SMALL or not self.lock.acquire(blocking=False):
-            self._counts["contended"] += 1
-            return False
-        try:
-            self._counts["here"] += 1
-            return self._commit_batch()
-        finally:
-            self.lock.release()
 
     def drain(self, down_to: int = 0) -> bool:
         """Commit, waiting for whoever writes, until at most `down_to` rows are queued. False when the file refuses."""
