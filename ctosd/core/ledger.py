@@ -18,6 +18,7 @@ from ctosd.abi.events import Fill, FundingPayment
 from ctosd.abi.instruments import Instrument
 from ctosd.core.forced import whole_of
 from ctosd.core.holding import (
+    ZERO,
     Holding,
     Sums,
     booked,
@@ -196,6 +197,15 @@ class Ledger:
             if moved_ns > time_ns:
                 sizes[strategy] = sub(sizes[strategy], change)
         return sizes
+
+    def sizes(self, account: str, strategy: str, symbol: str) -> tuple[Decimal, Decimal]:
+        """The signed position of a strategy and of the whole account: what the gate asks for before every order."""
+        key = (account, symbol)
+        whole = self._wholes.get(key)
+        if whole is None:
+            return ZERO, ZERO
+        part = self._parts[key].get(strategy)
+        return part.size if part is not None else ZERO, whole.holding.size
 
     def total(self, account: str, symbol: str) -> Holding:
         """The account's netted position in one symbol."""

@@ -140,11 +140,12 @@ class Connection(asyncio.Protocol):
 
     def write(self, method: str, request: bytes, turn: asyncio.Future[Response]) -> None:
         """The one write of a request."""
+        assert self.transport is not None
         self._turn, self._method = turn, method
+        self.transport.write(request)
+        # The answer is heard when the loop turns: what it needs is made while the request is on its way.
         self._headers, self._headed, self._body, self._length = {}, False, [], 0
         self._parser = httptools.HttpResponseParser(self)
-        assert self.transport is not None
-        self.transport.write(request)
 
     def _finish(self) -> None:
         turn, self._turn = self._turn, None

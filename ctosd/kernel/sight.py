@@ -49,8 +49,7 @@ class Sight:
         if instrument is None:
             raise CtosError(f"{order.symbol} is not listed at {venue}")
         latest = self._market.latest(venue, order.symbol)
-        ledger = self._blotter.ledger
-        own = ledger.position(order.account, seat.name, order.symbol)
+        own, whole = self._blotter.ledger.sizes(order.account, seat.name, order.symbol)
         buying = selling = all_buying = all_selling = ZERO
         unresolved = ""
         if others := self._blotter.open_on(order.account, order.symbol):
@@ -72,8 +71,8 @@ class Sight:
             price=price,
             price_age_ns=now_ns - latest.at_ns,
             price_valid_ns=latest.valid_ns,
-            position=own.size,
-            account_position=ledger.total(order.account, order.symbol).size,
+            position=own,
+            account_position=whole,
             buying=buying,
             selling=selling,
             account_buying=all_buying,

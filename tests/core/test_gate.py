@@ -146,3 +146,15 @@ def test_looking_again_sees_what_changed_while_waiting() -> None:
 def test_an_order_that_was_sent_in_the_future_repeats_nothing() -> None:
     """The clock was set back since: without this no order could be repeated until it comes there again."""
     assert gate.check(order(), view(last_same_ns=10**18 + 3_600 * 10**9)) is None
+
+
+@pytest.mark.parametrize("reducing", [False, True])
+@pytest.mark.parametrize("one", range(len(REFUSED)))
+def test_the_first_of_all_rules_wins_whatever_else_is_wrong(one: int, reducing: bool) -> None:
+    """Rules that are not asked because nothing is the matter would have refused nothing."""
+    _, first_order, first_view = REFUSED[one]
+    for _, other_order, other_view in [*REFUSED, ("", {}, {}), ("", {}, {"privileged": True})]:
+        placed = order(**{**other_order, **first_order, "reduce_only": reducing})
+        seen = {**other_view, **first_view}
+        everything = gate.explain(placed, view(**seen))
+        assert gate.check(placed, view(**seen)) == next((refusal for _, refusal in everything if refusal), None)

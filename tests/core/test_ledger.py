@@ -268,6 +268,8 @@ def test_funding_is_of_those_who_held_when_it_was_due() -> None:
         assert ledger.apply(done, strategy, PERP)
     ledger.transfer(ACCOUNT, PERP.symbol, "b", "c", D(-1), 6 * 10**9)
     assert ledger.held_at(ACCOUNT, PERP.symbol, 10**10) == {"a": 0, "b": 0, "c": -1}
+    assert [ledger.sizes(ACCOUNT, name, PERP.symbol) for name in "abcd"] == [(0, -1), (0, -1), (-1, -1), (0, -1)]
+    assert ledger.sizes(ACCOUNT, "a", "ETH/USDT:USDT") == (0, 0)
     assert ledger.apply_funding(paid("-1", "1", time_ns=3 * 10**9), PERP)
     assert {h.strategy: h.funding for h in ledger.holdings() if h.funding} == {"a": D(-2), "b": D(1)}
     assert ledger.apply_funding(paid("1", "-1", "f2", time_ns=7 * 10**9), PERP)
