@@ -22,6 +22,7 @@ from ctosd.abi import (
     Fill,
     Finding,
     Funding,
+    FundingPayment,
     Instrument,
     Manifest,
     Misconfigured,
@@ -280,6 +281,10 @@ class Backpack(Driver):
     async def fetch_positions(self, account: str) -> Sequence[Position]:
         own = self._own(account)
         return await self.desk.queries.positions(own) if own.signer is not None else ()
+
+    async def fetch_funding_payments(self, account: str, since_ns: int) -> Sequence[FundingPayment]:
+        own = self._own(account)
+        return await self.desk.queries.payments(own, since_ns) if own.signer is not None else ()
 
     # -- what venues have beyond that -----------------------------------------------------------------------------------
 

@@ -7,14 +7,13 @@ may lag a little) everything else. Every read raises `NotReady` when the venue c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import TypeVar
 
 from ctosd.abi import AuthFailed, Balance, Clock, Fill, FundingPayment, NotReady, OrderUpdate, Position
 from drivers.backpack.account import Account
 from drivers.backpack.clientids import NAMELESS, ClientIds
 from drivers.backpack.errors import VenueError
-from drivers.backpack.instants import MS, SECOND, ns_of
+from drivers.backpack.instants import MS, SECOND, Moment, ns_of
 from drivers.backpack.listing import Listing
 from drivers.backpack.records import (
     Capital,
@@ -177,15 +176,35 @@ class Queries:
         return sorted(found.values(), key=lambda fill: (fill.time_ns, len(fill.trade_id), fill.trade_id))
 
     async def payments(self, account: Account, since_ns: int) -> Sequence[FundingPayment]:
-        """Funding paid and received at or after `since_ns`, oldest first, of the newest page."""
-        params = {"limit": PAGE, "sortDirection": "Desc"}
-        records = await self._read(account, "/wapi/v1/history/funding", "fundingHistoryQueryAll", list[Payment], params)
-        known = listed(records, self._listing.by_native)
-        found = [
-            payment_of(account.name, record, market, account.held.get(market.symbol, Decimal(0)))
-            for record, market in known
-        ]
-        return sorted((each for each in found if each.time_ns >= since_ns), key=lambda each: each.time_ns)
+        """Funding paid and received at or after `since_ns`, oldest first.
+
+        The history takes no times: it is read newest first, until a page has nothing new, or ends before what is asked for.
+        What comes in between two pages moves rows from the one to the next, where they are known.
+        """
+        wanted: Params = {"limit": PAGE, "sortDirection": "Desc"}
+        found: dict[str, FundingPayment] = {}
+        seen: set[tuple[str, Moment]] = set()
+        offset = 0
+        while True:
+            page = await self._read(
+                account,
+                "/wapi/v1/history/funding",
+                "fundingHistoryQueryAll",
+                list[Payment],
+                {**wanted, "offset": offset},
+            )
+            known = listed(page, self._listing.by_native)
+            self.unlisted += len(page) - len(known)
+            fresh = {(record.symbol, record.interval_end_timestamp) for record in page} - seen
+            seen |= fresh
+            for record, market in known:
+                payment = payment_of(account.name, record, market)
+                if payment.time_ns >= since_ns:
+                    found[payment.payment_id] = payment
+            if len(page) < PAGE or not fresh or ns_of(page[-1].interval_end_timestamp) < since_ns:
+                break
+            offset += PAGE
+        return sorted(found.values(), key=lambda payment: (payment.time_ns, payment.payment_id))
 
     # -- what is held ---------------------------------------------------------------------------------------------------
 

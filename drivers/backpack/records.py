@@ -211,7 +211,8 @@ def balances_of(
     ]
 
 
-def payment_of(account: str, record: Payment, market: Market, position: Decimal) -> FundingPayment:
+def payment_of(account: str, record: Payment, market: Market) -> FundingPayment:
+    """A payment. The record has no id of its own, and neither a mark price nor a size: its position is not known."""
     time_ns = ns_of(record.interval_end_timestamp)
     return FundingPayment(
         account=account,
@@ -220,7 +221,7 @@ def payment_of(account: str, record: Payment, market: Market, position: Decimal)
         amount=record.quantity,
         asset=market.instrument.settle,
         rate=record.funding_rate,
-        position=position,
+        position=ZERO,
         time_ns=time_ns,
     )
 

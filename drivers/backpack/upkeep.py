@@ -1,4 +1,4 @@
-"""What the driver does of its own accord while it runs: the venue's status and clock, balances and positions, funding, ids.
+"""What the driver does of its own accord while it runs: the venue's status and clock, balances and positions, ids.
 
 Two tasks with a tick a second, so that status and clock never wait for an account's scarce reads. Nothing here raises: what cannot be read now is read at the next turn.
 """
@@ -22,11 +22,8 @@ from drivers.backpack.standing import Standing
 TICK_S = 1.0
 CLOCK_S = 300.0
 PRUNE_S = 60.0
-FUNDING_S = 300.0
 SOON_S = 2.0
 """How long after a fill balances are read again: several fills cost one read."""
-LOOK_BACK_NS = 24 * 3_600 * SECOND
-"""How far back funding payments are told after a start; whoever books them knows those that it has."""
 
 ZERO = Decimal(0)
 
@@ -57,7 +54,6 @@ class Upkeep:
         self._accounts = [account for account in accounts if account.signer is not None]
         self._topic = topic("private", ports.venue)
         self._due: dict[str, int] = {}
-        self._paid_ns: dict[str, int] = {}
         self._stopped = False
         self.faults = 0
         rest.on_trouble = self.trouble
@@ -71,8 +67,6 @@ class Upkeep:
         }
         for account in self._accounts:
             self._due[f"holdings {account.name}"] = now_ns
-            self._due[f"funding {account.name}"] = now_ns + int(SOON_S * SECOND)
-            self._paid_ns[account.name] = now_ns - LOOK_BACK_NS
         self._ports.spawn("backpack-watch", self._run(self.watch))
         self._ports.spawn("backpack-upkeep", self._run(self.tend))
 
@@ -106,7 +100,6 @@ class Upkeep:
             if self._standing.maintenance:
                 continue
             await self._guarded(f"holdings {account.name}", self._config.balances_s, self._holdings, account)
-            await self._guarded(f"funding {account.name}", FUNDING_S, self._funding, account)
 
     async def _guarded(self, name: str, every_s: float, act: Callable[..., Any], *args: Any) -> None:
         if self._stopped or self._clock.now_ns() < self._due[name]:
@@ -163,12 +156,6 @@ class Upkeep:
             leverage=account.leverage,
             time_ns=self._clock.now_ns(),
         )
-
-    async def _funding(self, account: Account) -> None:
-        """Tell funding payments that came since those told last."""
-        for payment in await self._queries.payments(account, self._paid_ns[account.name]):
-            self._publish(self._topic, payment)
-            self._paid_ns[account.name] = max(self._paid_ns[account.name], payment.time_ns + 1)
 
     def statistics(self) -> Mapping[str, Any]:
         return {"faults": self.faults}

@@ -48,13 +48,10 @@ class Account:
         self.owners: dict[tuple[str, str], str] = {}  # symbol and the venue's order id -> client id
         self.listed_ns = 0  # when the last list of all open orders was asked for; their symbols are in `traded`
         self.surveyed_ns = -1  # all symbols traded since then are in `traded`; -1: nothing is known of strangers
-        self.funding_ns = 0  # the last funding payment that was told
         self._store = store
         kept = store.read() if store is not None else {}
         self._key = f"traded/{name}"
-        self._funding_key = f"funding/{name}"
         self.traded: set[str] = set(kept.get(self._key, b"").decode().split()) - {""}
-        self.funding_ns = int(kept.get(self._funding_key, b"0"))
 
     # -- what is learnt -------------------------------------------------------------------------------------------------
 
@@ -67,12 +64,6 @@ class Account:
             self.traded |= new
             if self._store is not None:
                 self._store.write({self._key: " ".join(sorted(self.traded)).encode()})
-
-    def note_funding(self, time_ns: int) -> None:
-        if time_ns > self.funding_ns:
-            self.funding_ns = time_ns
-            if self._store is not None:
-                self._store.write({self._funding_key: str(time_ns).encode()})
 
     def send(self, order: Place) -> None:
         """A place is about to leave."""

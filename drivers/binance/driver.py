@@ -27,6 +27,7 @@ from ctosd.abi import (
     Fill,
     Finding,
     Funding,
+    FundingPayment,
     Instrument,
     Manifest,
     MarketEvent,
@@ -49,6 +50,7 @@ from drivers.binance.fills import Fills
 from drivers.binance.history import History
 from drivers.binance.market import Market
 from drivers.binance.orders import OrderEntry
+from drivers.binance.payments import Payments
 from drivers.binance.preflight import Preflight
 from drivers.binance.presence import Presence
 from drivers.binance.privates import Privates
@@ -107,8 +109,9 @@ class Binance(Driver):
             self.rest, ports, self.pools, self.book, self.natives, price=self._price, find=self.history.order
         )
         self.sweep = Sweep(self.rest, ports.clock, self.natives)
+        self.payments = Payments(self.rest, self.symbols)
         self.privates = Privates(
-            self.rest, ports, self.pools, self.presence, self.history, self._addresses,
+            self.rest, ports, self.pools, self.presence, self.history, self.payments, self._addresses,
             over_socket=config.orders == "websocket",
         )  # fmt: skip
         self.publics = Publics(config.product, self._addresses, ports, self.pools)
@@ -186,6 +189,7 @@ class Binance(Driver):
             except NotReady:
                 pass  # leverage bounds are for display; orders are bounded by the venue
         self._instruments = found
+        self.payments.adopt(found)
         self.natives.update({instrument.symbol: instrument.native for instrument in found})
         self.symbols.update({instrument.native: instrument.symbol for instrument in found})
         self._decoder.symbols.update(self.symbols)
@@ -339,6 +343,9 @@ class Binance(Driver):
 
     async def fetch_positions(self, account: str) -> Sequence[Position]:
         return await self.history.positions(account) if self._keyed(account) else ()
+
+    async def fetch_funding_payments(self, account: str, since_ns: int) -> Sequence[FundingPayment]:
+        return await self.payments.fetch(self.book[account], since_ns) if self._keyed(account) else ()
 
     async def fetch_clock(self) -> ClockReading:
         return await self.rest.read_clock()

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from ctosd.abi import (
     Balance,
     CallerMistake,
-    FundingPayment,
     NotReady,
     OrderUpdate,
     Ports,
@@ -24,11 +23,8 @@ from drivers.binance.requests import Pairs
 from drivers.binance.rest import Rest
 from drivers.binance.userdata import PositionRow
 
-MS = replies.MS
 PAGE = 1_000
-AROUND_MS = 60_000
-"""How far from a payment the record of its rate may stand."""
-
+"""The most records of one answer."""
 
 Read = Callable[[Mapping[str, Any], str, str], OrderUpdate]
 
@@ -213,38 +209,6 @@ class History:
             account=account.name, symbol=symbol, size=zero, entry=zero, mark=zero, unrealised=zero,
             leverage=account.data.leverage.get(symbol, replies.number(1)), time_ns=self._ports.clock.now_ns(),
         )  # fmt: skip
-
-    async def funding_payments(self, name: str) -> list[FundingPayment]:
-        """Payments after the last one that was told (USDⓈ-M), oldest first."""
-        account = self.account(name)
-        params = [("incomeType", "FUNDING_FEE"), ("startTime", f"{account.funding_ns // MS + 1}"), ("limit", f"{PAGE}")]
-        found = []
-        for row in await rows_of(self._rest, "income", params, account):
-            symbol = self._symbols.get(str(row.get("symbol")))
-            if symbol is None:
-                continue
-            try:
-                found.append(await self._payment(account, symbol, row))
-            except replies.WRONG as error:
-                raise NotReady(f"{name}: a funding payment that cannot be read ({error!r})") from None
-        return sorted(found, key=lambda payment: payment.time_ns)
-
-    async def _payment(self, account: Account, symbol: str, row: Mapping[str, Any]) -> FundingPayment:
-        """The income record tells neither the rate nor the position."""
-        time_ms = int(row["time"])
-        around = [("startTime", f"{time_ms - AROUND_MS}"), ("endTime", f"{time_ms + AROUND_MS}"), ("limit", "1")]
-        rates = await rows_of(self._rest, "funding_rate", [("symbol", self._natives[symbol]), *around], account)
-        legs = account.data.held.get(symbol, {}).values()
-        return FundingPayment(
-            account=account.name,
-            symbol=symbol,
-            payment_id=str(row["tranId"]),
-            amount=replies.number(row["income"]),
-            asset=str(row["asset"]),
-            rate=replies.number(rates[0]["fundingRate"]) if rates else replies.ZERO,
-            position=sum((leg.pa for leg in legs), replies.ZERO),
-            time_ns=time_ms * MS,
-        )
 
 
 async def rows_of(rest: Rest, name: str, params: Pairs, account: Account) -> list[Mapping[str, Any]]:

@@ -1,8 +1,8 @@
 """The private connections of all accounts, and what they tell.
 
 USDⓈ-M has two an account: the user data, without which the venue is down, and the WebSocket API for orders, which REST
-can stand in for. Spot has one for both. After a loss the stream is up first; then the venue is told to be up, balances,
-positions and funding payments are fetched and published, and whatever else was missed the kernel asks for.
+can stand in for. Spot has one for both. After a loss the stream is up first; then the venue is told to be up, balances
+and positions are fetched and published, and whatever else was missed the kernel asks for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from drivers.binance.account import Account
 from drivers.binance.history import History
 from drivers.binance.limits import Pools
 from drivers.binance.listenkey import PrivateDialect
+from drivers.binance.payments import Payments
 from drivers.binance.presence import Presence
+from drivers.binance.replies import MS
 from drivers.binance.rest import Rest
 from drivers.binance.sign import Signer
 from drivers.binance.wsapi import Api, ApiDialect
@@ -24,6 +26,10 @@ from drivers.binance.wsapi import Api, ApiDialect
 HOLD_NS = 2_000_000_000
 """How long events wait for the conditional order that they may belong to."""
 RETRY_S = 30.0
+SOON_S = 1.0
+"""How long after the stream's word on funding the record of it is asked for."""
+JUST_NS = 120_000_000_000
+"""How long before that word the payment may have been due. What was told before is told again, and known by its id."""
 
 
 class Privates:
@@ -36,6 +42,7 @@ class Privates:
         pools: Pools,
         presence: Presence,
         history: History,
+        payments: Payments,
         addresses: Mapping[str, str],
         *,
         over_socket: bool,
@@ -45,6 +52,7 @@ class Privates:
         self._pools = pools
         self._presence = presence
         self._history = history
+        self._payments = payments
         self._addresses = addresses
         self._over_socket = over_socket
         self._topic = topic("private", ports.venue)
@@ -52,6 +60,7 @@ class Privates:
         self._era = 0  # which start this is: what was begun before a stop ends itself
         self._late: set[str] = set()
         self._refreshing: set[str] = set()
+        self._paying: set[str] = set()  # accounts whose funding is about to be asked for
         self.refreshes = 0
 
     async def start(self, account: Account) -> None:
@@ -59,8 +68,6 @@ class Privates:
         signer = account.signer
         if signer is None:
             return
-        if not account.funding_ns:
-            account.note_funding(self._rest.venue_ns(self._ports.clock.now_ns()))
         if self._rest.product == "spot":
             dialect = self._api_dialect(account, signer)
             dialect.hear_data = lambda session, frame, recv_ns: self._hear(account, session, frame, recv_ns, dialect)
@@ -151,7 +158,7 @@ class Privates:
         elif control == "terminated" and api is not None:
             self._listen_again(account, session, api)
         elif control == "funding":
-            self._ports.spawn(f"funding-{account.name}", self._tell_funding(account))
+            self._fund(account)
         elif control == "margin_call":
             self._ports.log.warning("margin_call", venue=self._ports.venue, account=account.name)
 
@@ -185,7 +192,7 @@ class Privates:
         self._presence.lose(account.name, f"the private stream of {account.name} is down: {reason}")
 
     async def _refresh(self, account: Account) -> None:
-        """What a stream does not repeat after a loss: balances, positions, funding."""
+        """What a stream does not repeat after a loss: balances and positions."""
         try:
             for wait_s in (0.0, 1.0, 5.0, 15.0, 60.0):
                 if wait_s:
@@ -202,17 +209,22 @@ class Privates:
             self._tell(account, [*balances, *positions])
         finally:
             self._refreshing.discard(account.name)
-        if self._rest.product == "usdm":
-            await self._tell_funding(account)
 
-    async def _tell_funding(self, account: Account) -> None:
+    def _fund(self, account: Account) -> None:
+        """Funding moved money. Every isolated position is an event of its own: one question for all of them."""
+        if account.name not in self._paying:
+            self._paying.add(account.name)
+            self._ports.spawn(f"funding-{account.name}", self._tell_funding(account, self._rest.venue_ms() * MS))
+
+    async def _tell_funding(self, account: Account, moment_ns: int) -> None:
+        await self._ports.clock.sleep(SOON_S)
+        self._paying.discard(account.name)
         try:
-            payments = await self._history.funding_payments(account.name)
+            payments = await self._payments.fetch(account, moment_ns - JUST_NS)
         except NotReady:
-            return  # asked again with the next one: what was told is remembered
+            return  # the kernel asks by itself before long
         for payment in payments:
             self._ports.publish(self._topic, payment)
-            account.note_funding(payment.time_ns)
 
     async def stop(self) -> None:
         self._era += 1

@@ -22,6 +22,7 @@ from ctosd.abi import (
     Fill,
     Finding,
     Funding,
+    FundingPayment,
     Instrument,
     Manifest,
     Misconfigured,
@@ -363,6 +364,10 @@ class Okx(Driver):
     async def fetch_positions(self, account: str) -> Sequence[Position]:
         owner = self._account(account)
         return [each for each in await self._queries.positions(owner) if each.size] if owner.has_keys else ()
+
+    async def fetch_funding_payments(self, account: str, since_ns: int) -> Sequence[FundingPayment]:
+        owner = self._account(account)
+        return await self._queries.funding_payments(owner, since_ns) if owner.has_keys else ()
 
     async def fetch_clock(self) -> ClockReading:
         return await self._rest.read_clock()

@@ -22,6 +22,7 @@ TABLE: Mapping[str, tuple[float, float]] = {
     # per address
     "pub.time": (10, 2),
     "pub.funding": (10, 2),
+    "pub.funding_hist": (10, 2),
     "pub.mark": (10, 2),
     "pub.ticker": (20, 2),
     "pub.hist_candles": (20, 2),
@@ -56,6 +57,8 @@ TABLE: Mapping[str, tuple[float, float]] = {
     "acc.posmode": (5, 2),
     "acc.fee": (5, 2),
     "acc.leverage": (20, 2),
+    "acc.bills": (5, 1),
+    "acc.bills_archive": (5, 2),
 }
 """Limit name -> (count, seconds of its window)."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from ctosd.abi import Balance, Fill, Liquidity, OrderState, OrderType, OrderUpdate, Side
+from ctosd.abi import Balance, Fill, FundingPayment, Liquidity, OrderState, OrderType, OrderUpdate, Side
 from drivers.okx.conditionals import Conditionals
 from drivers.okx.listing import Product
-from drivers.okx.records import ZERO, AlgoRow, BalanceRow, FillRow, OrderRow, decimal, is_true, time_ns
+from drivers.okx.records import ZERO, AlgoRow, BalanceRow, BillRow, FillRow, OrderRow, decimal, is_true, time_ns
 
 STATES: Mapping[str, OrderState] = {
     "live": "open",
@@ -171,6 +171,27 @@ def fill_of_row(account: str, row: FillRow, product: Product, conditionals: Cond
         liquidity=liquidity_of(row.exec_type),
         time_ns=time_ns(row.ts),
         cause=BILL_CAUSES.get(row.sub_type, ""),
+    )
+
+
+def payment_of_row(account: str, row: BillRow, product: Product, settled: tuple[int, Decimal] | None) -> FundingPayment:
+    """A funding payment. `settled` is the time and the rate of its settlement.
+
+    `pnl` is the fee itself; the change of the balance has it too, unless an isolated position paid from its own margin. Only
+    with the rate the side is known: longs pay when it is positive, and a leg of the long/short mode has a bill of its own.
+    """
+    amount = decimal(row.pnl) or decimal(row.bal_chg)
+    due_ns, rate = settled or (time_ns(row.ts), ZERO)
+    size = product.coins(row.sz)
+    return FundingPayment(
+        account=account,
+        symbol=product.symbol,
+        payment_id=row.bill_id,
+        amount=amount,
+        asset=row.ccy,
+        rate=rate,
+        position=-size if amount * rate > 0 else size if amount * rate < 0 else ZERO,
+        time_ns=due_ns,
     )
 
 

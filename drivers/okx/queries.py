@@ -1,4 +1,4 @@
-"""What the venue knows of an account: orders, fills, balances, positions. (Sheet sections 6 and 7.)
+"""What the venue knows of an account: orders, fills, funding paid, balances, positions. (Sheet sections 6 and 7.)
 
 All raise `NotReady` when the venue cannot be asked, and when one of its rows cannot be read: nothing is left out.
 """
@@ -10,14 +10,15 @@ from typing import TypeVar
 
 import msgspec
 
-from ctosd.abi import Balance, Fill, NotReady, OrderUpdate, Ports, Position
+from ctosd.abi import Balance, Fill, FundingPayment, NotReady, OrderUpdate, Ports, Position
 from drivers.okx.account import Account
 from drivers.okx.errors import Refused
 from drivers.okx.listing import Listing, Product
-from drivers.okx.private import balance, conditional_update, fill_of_row, order_update
-from drivers.okx.records import MS, AccountRow, AlgoRow, FillRow, OrderRow, PositionRow, decimal
+from drivers.okx.private import balance, conditional_update, fill_of_row, order_update, payment_of_row
+from drivers.okx.records import MS, AccountRow, AlgoRow, BillRow, FillRow, OrderRow, PositionRow, decimal, time_ns
 from drivers.okx.requests import CLIENT_ID
 from drivers.okx.rest import Pairs, Rest
+from drivers.okx.settled import Settled
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -25,6 +26,8 @@ PAGE = 100
 DAY_NS = 86_400 * 1_000_000_000
 RECENT_NS = 3 * DAY_NS - 3_600 * 1_000_000_000
 """trade/fills has three days; a little less is relied on."""
+BILLS_NS, ARCHIVE_NS = 7 * DAY_NS - 3_600 * 1_000_000_000, 90 * DAY_NS
+"""account/bills has seven days, of which a little less is relied on; the archive has three months."""
 MOST_PAGES = 200
 CONDITIONAL_KINDS = ("trigger", "conditional")
 EVERY_KIND = ("trigger", "conditional,oco", "move_order_stop", "iceberg", "twap")
@@ -38,6 +41,7 @@ class Queries:
         self._listing = listing
         self._rest = rest
         self._history_ns = int(history_days * DAY_NS)
+        self._settled = Settled(rest)
 
     # -- orders ---------------------------------------------------------------------------------------------------------
 
@@ -173,6 +177,41 @@ class Queries:
         except Refused as error:
             if error.code:
                 raise
+
+    # -- funding --------------------------------------------------------------------------------------------------------
+
+    async def funding_payments(self, account: Account, since_ns: int) -> list[FundingPayment]:
+        """Funding that was due at or after `since_ns`, oldest first: three months are the most that the venue tells."""
+        rows: dict[Product, list[BillRow]] = {}
+        for row in await self._bills(account, since_ns):
+            product = self._listing.get(row.inst_id)
+            if product is not None:
+                rows.setdefault(product, []).append(row)
+        found = []
+        for product, bills in rows.items():
+            await self._settled.learn(product, [time_ns(row.ts) for row in bills])
+            for row in bills:
+                settled = self._settled.at(product, time_ns(row.ts))
+                found.append(payment_of_row(account.name, row, product, settled))
+        told = [payment for payment in found if payment.time_ns >= since_ns // MS * MS]
+        return sorted(told, key=lambda payment: (payment.time_ns, payment.payment_id))
+
+    async def _bills(self, account: Account, since_ns: int) -> list[BillRow]:
+        """Bills of funding: the archive up to the moment from which on the recent ones are asked for."""
+        now_ns = self._rest.venue_ns()
+        begin_ns, recent_ns = max(since_ns, now_ns - ARCHIVE_NS), max(since_ns, now_ns - BILLS_NS)
+        kind = [("instType", "SWAP"), ("type", "8")]
+        found: dict[str, BillRow] = {}
+        if begin_ns < recent_ns:
+            pairs = [*kind, ("begin", str(begin_ns // MS)), ("end", str(recent_ns // MS))]
+            costs, path = account.cost("acc.bills_archive"), "/api/v5/account/bills-archive"
+            for row in await self._pages(BillRow, path, pairs, costs, account, "bill_id", urgent=False):
+                found[row.bill_id] = row
+        pairs = [*kind, ("begin", str(recent_ns // MS))]
+        costs, path = account.cost("acc.bills"), "/api/v5/account/bills"
+        for row in await self._pages(BillRow, path, pairs, costs, account, "bill_id", urgent=False):
+            found[row.bill_id] = row
+        return list(found.values())
 
     # -- money ----------------------------------------------------------------------------------------------------------
 

@@ -140,6 +140,26 @@ class FillRow(Row):
     ts: str = ""
 
 
+class BillRow(Row):
+    """A change of the balance: account/bills and bills-archive. `sz` is in contracts, without a sign."""
+
+    bill_id: str
+    inst_id: str = ""
+    ccy: str = ""
+    bal_chg: str = ""
+    pnl: str = ""
+    sz: str = ""
+    ts: str = ""
+
+
+class SettledRow(Row):
+    """A rate of the past: public/funding-rate-history."""
+
+    funding_time: str
+    funding_rate: str = ""
+    realized_rate: str = ""
+
+
 class BalanceRow(Row):
     """One currency of one account."""
 

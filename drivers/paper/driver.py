@@ -21,6 +21,7 @@ from ctosd.abi import (
     Driver,
     Fill,
     Funding,
+    FundingPayment,
     Instrument,
     Limit,
     Manifest,
@@ -178,6 +179,9 @@ class Paper(Driver):
 
     async def fetch_positions(self, account: str) -> Sequence[Position]:
         return self.floor.engine.positions(self._own(account))
+
+    async def fetch_funding_payments(self, account: str, since_ns: int) -> Sequence[FundingPayment]:
+        return self.floor.engine.payments(self._own(account), since_ns)
 
     def statistics(self) -> Mapping[str, Any]:
         if self._floor is None:

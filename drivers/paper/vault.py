@@ -1,7 +1,7 @@
 """The venue's own memory: what an exchange would keep on its disks.
 
-Keys are ``engine/…`` for accounts, orders and fills, ``market/…`` for where the synthetic market stands and ``bar/…`` for its last
-bars. Fills are committed before anybody hears of them; the rest goes along with the next commit.
+Keys are ``engine/…`` for accounts, orders, fills and payments, ``market/…`` for where the synthetic market stands and ``bar/…``
+for its last bars. Fills and payments are committed before anybody hears of them; the rest goes along with the next commit.
 """
 
 from __future__ import annotations

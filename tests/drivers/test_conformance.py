@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from ctosd.testing.conformance import CHECKS, Check, Subject
 from ctosd.testing.conformance.suite import examine
@@ -17,6 +19,7 @@ from drivers.binance.emulator import Emulator as BinanceEmulator
 from drivers.okx import Okx
 from drivers.okx.emulator import Emulator as OkxEmulator
 from drivers.paper import Paper
+from drivers.paper.config import FundingConfig, PaperConfig
 
 PERP, SPOT = "BTC/USDT:USDT", "BTC/USDT"
 
@@ -31,6 +34,8 @@ SUBJECTS = {
         driver=Backpack, emulator=BackpackEmulator, perp="SOL/USDC:USDC", spot="SOL/USDC", venue="backpack"
     ),
 }
+OFTEN = PaperConfig(funding=FundingConfig(interval_h=1 / 6))
+"""An emulator that pays funding every ten minutes, and not every eight hours."""
 WRITES = range(16, 46)
 """What the way of an order changes: the only checks that the second way through OKX repeats."""
 
@@ -42,6 +47,19 @@ def test_our_drivers_conform(check: Check, name: str) -> None:
     if name == "okx-rest" and check.number not in WRITES:
         pytest.skip("the same as over WebSocket")
     examine(check, SUBJECTS[name])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", ["okx", "binance-usdm", "backpack"])
+def test_our_drivers_list_funding(name: str) -> None:
+    """Where it is paid often: the check does not wait for eight hours."""
+    CHECKS[57](replace(SUBJECTS[name], emulated=OFTEN))
+
+
+def test_the_paper_venue_lists_funding() -> None:
+    """Of its own memory, also what was due while it was down."""
+    settings = {"funding": OFTEN.funding}
+    CHECKS[57](Subject(driver=Paper, perp=PERP, settings=settings, venue="paper"))
 
 
 def test_the_checks_are_numbered_without_a_hole() -> None:
@@ -88,6 +106,24 @@ def test_a_driver_that_breaks_a_promise_is_caught() -> None:
     for number in (17, 18, 41):
         with pytest.raises(AssertionError):
             CHECKS[number - 1](lazy)
+
+
+def test_a_driver_that_forgets_or_renames_funding_is_caught() -> None:
+    """And one that knows only what it was connected for."""
+
+    class Forgetful(Binance):
+        async def fetch_funding_payments(self, account, since_ns):  # type: ignore[no-untyped-def]
+            found = await super().fetch_funding_payments(account, since_ns)
+            return found[-1:] if since_ns else found
+
+    class Renaming(Binance):
+        async def fetch_funding_payments(self, account, since_ns):  # type: ignore[no-untyped-def]
+            found = await super().fetch_funding_payments(account, since_ns)
+            return [structs.replace(each, payment_id=f"x{each.payment_id}") for each in found]
+
+    for driver in (Forgetful, Renaming):
+        with pytest.raises(AssertionError):
+            CHECKS[57](replace(SUBJECTS["binance-usdm"], driver=driver, emulated=OFTEN))
 
 
 def test_the_paper_venue_conforms_without_an_emulator() -> None:

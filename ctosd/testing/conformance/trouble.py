@@ -1,14 +1,20 @@
-"""Checks 41 to 56: lost answers, cut sockets, gaps, limits, maintenance. Faults are the emulator's, by name."""
+"""Checks 41 to 58: lost answers, cut sockets, gaps, limits, maintenance, funding. Faults are the emulator's, by name."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
 
-from ctosd.abi import Accepted, Fill, OrderUpdate, Outcome, Rejected, Unknown
+from ctosd.abi import Accepted, Fill, FundingPayment, OrderUpdate, Outcome, Rejected, Unknown
 from ctosd.testing.conformance.check import Unfit, check
 from ctosd.testing.conformance.market import follow
 from ctosd.testing.conformance.world import World
+
+SOON_NS = 600 * 1_000_000_000
+ENTRY_NS = 20 * 1_000_000_000
+"""How long before a settlement a position can still be taken at leisure."""
+AFTER_S = 20.0
+"""How long after a settlement its record is asked for."""
 
 
 def _demand(world: World, *faults: str) -> None:
@@ -284,3 +290,34 @@ async def the_first_step_writes(world: World) -> None:
     await world.pass_s(60)
     assert waiting.done(), "the answer is waited for without an end"
     world.fault("silent_socket", 0.0) if world.knows_fault("silent_socket") else None
+
+
+@check(58, "Funding that was paid is listed, with the driver up or down, under the ids under which it was told.")
+async def funding_is_listed(world: World) -> None:
+    funding = await world.driver.fetch_funding(world.symbol)
+    since_ns = world.clock.now_ns()
+    if funding is None or funding.next_ns - since_ns > SOON_NS:
+        raise Unfit("no funding is paid here within ten minutes")
+    due_ns = funding.next_ns + (funding.interval_ns if funding.next_ns - since_ns < ENTRY_NS else 0)
+    size = await world.size()
+    await world.filled("buy", size)
+    await world.pass_s((due_ns - world.clock.now_ns()) / 1e9 + AFTER_S)
+    await world.restart(down_s=funding.interval_ns / 1e9)
+    await world.pass_s(AFTER_S)
+    listed = list(await world.driver.fetch_funding_payments(world.account, since_ns))
+    assert [each.time_ns for each in listed] == [due_ns, due_ns + funding.interval_ns], (
+        "each when it was due, oldest first"
+    )
+    assert len({(each.symbol, each.payment_id) for each in listed}) == len(listed)
+    for each in listed:
+        assert (each.account, each.symbol, each.asset) == (world.account, world.symbol, world.instrument().settle)
+        assert each.amount * each.rate <= 0 != each.amount, "a long pays when the rate is positive"
+        assert each.position in (size, 0), "what was paid on, or nothing where the venue does not tell"
+    told = {(each.symbol, each.payment_id, each.amount) for each in world.private(FundingPayment)}
+    assert told <= {(each.symbol, each.payment_id, each.amount) for each in listed}
+    assert list(await world.driver.fetch_funding_payments(world.account, since_ns)) == listed, (
+        "the same when asked again"
+    )
+    last_ns = listed[-1].time_ns
+    assert list(await world.driver.fetch_funding_payments(world.account, last_ns)) == listed[-1:]
+    assert list(await world.driver.fetch_funding_payments(world.account, last_ns + 1_000_000)) == []

@@ -153,6 +153,13 @@ class World:
     async def start(self) -> None:
         await self.driver.start()
 
+    async def restart(self, down_s: float) -> None:
+        """Stop the driver, let time pass, and start a new one on what the first one stored."""
+        await self.driver.stop()
+        await self.pass_s(down_s)
+        self.driver = self._driver(secrets=True)
+        await self.start()
+
     async def close(self) -> None:
         await self.driver.stop()
         if self.emulator is not None:

@@ -241,6 +241,8 @@ class Bookkeeper:
 
     def _funding(self, trader: Trader, event: FundingPayment) -> None:
         market = self._markets.by_symbol[event.symbol]
+        mark = round(abs(event.amount / (event.rate * event.position)), 8)
+        market.settled[self._time.ms(event.time_ns)] = (event.rate, mark)
         trader.earn("FUNDING_FEE", event.amount, event.asset, self._time.ms(event.time_ns), market)
         self._act(trader.account).payments.append(event)
 

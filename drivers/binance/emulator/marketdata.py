@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ctosd.abi import Instrument
+from ctosd.abi import Instrument, exact
 from drivers.binance.emulator import listing
 from drivers.binance.emulator.books import Books
 from drivers.binance.emulator.candles import Candles
@@ -239,7 +239,7 @@ class MarketData:
         }
 
     def funding_rates(self, call: Call) -> list[Message]:
-        """Rates of the past: the stage keeps none, so that the present one stands for them."""
+        """Rates of the past: those that somebody paid are known, for the others the present one stands."""
         params = call.params
         limit = params.limit(100, 1000)
         market = self._markets.maybe(params) or next(iter(self._markets))
@@ -254,11 +254,14 @@ class MarketData:
         # Aligned to the present interval: a payment lies whole intervals before the next one.
         times = [next_ms - step * count for count in range(1, 1 + max(0, (next_ms - first) // step))]
         rows = [each for each in reversed(times) if first <= each <= end]
-        mark = fixed(market.mark(), 8)
-        return [
-            {"symbol": market.native, "fundingTime": each, "fundingRate": f"{funding.rate:.8f}", "markPrice": mark}
-            for each in (rows[:limit] if start is not None else rows[-limit:])
-        ]
+        now = exact(funding.rate), market.mark()
+
+        def row(time_ms: int) -> Message:
+            rate, mark = market.settled.get(time_ms, now)
+            told = {"fundingRate": fixed(rate, 8), "markPrice": fixed(mark, 8)}
+            return {"symbol": market.native, "fundingTime": time_ms, **told}
+
+        return [row(each) for each in (rows[:limit] if start is not None else rows[-limit:])]
 
     def funding_info(self, call: Call) -> list[Message]:
         """Only symbols whose interval is not eight hours."""
@@ -271,7 +274,7 @@ class MarketData:
                         "symbol": market.native,
                         "adjustedFundingRateCap": "0.00750000",
                         "adjustedFundingRateFloor": "-0.00750000",
-                        "fundingIntervalHours": funding.interval_ns // HOUR_NS,
+                        "fundingIntervalHours": _hours(funding.interval_ns),
                         "disclaimer": False,
                     }
                 )
@@ -312,6 +315,11 @@ class MarketData:
                 "discount": "0.75000000",
             },
         }
+
+
+def _hours(interval_ns: int) -> int | float:
+    """The venue has whole hours; an emulator that pays more often says so in parts of one."""
+    return interval_ns / HOUR_NS if interval_ns % HOUR_NS else interval_ns // HOUR_NS
 
 
 def gone(call: Call) -> Any:

@@ -40,6 +40,7 @@ class Market:
         self.max_price = instrument.tick * MOST_TICKS
         self._stage = stage
         self._flows = False
+        self.settled: dict[int, tuple[Decimal, Decimal]] = {}  # time in ms -> rate and mark that somebody paid on
 
     def price(self, amount: Decimal | float) -> str:
         return fixed(amount, self.price_places)

@@ -114,11 +114,20 @@ class History:
         return [fill_row(ticket, fill) for ticket, fill in page(found, given, lambda each: int(each[1].bill_id))]
 
     def bills(self, account: str, given: Given) -> list[Row]:
+        """The last seven days."""
+        return self._bills(account, given, 7)
+
+    def bills_archive(self, account: str, given: Given) -> list[Row]:
+        return self._bills(account, given, 92)
+
+    def _bills(self, account: str, given: Given, days: int) -> list[Row]:
         kind, name = self._scope(given)
+        oldest_ns = self._now() - days * DAY_NS
         bills = (
             bill
             for bill in reversed(self._books[account].bills)
-            if kind in ("", bill["instType"])
+            if int(bill["ts"]) * MS >= oldest_ns
+            and kind in ("", bill["instType"])
             and name in ("", bill["instId"])
             and all(given.get(key) in (None, "", bill[key]) for key in ("type", "subType", "ccy", "mgnMode"))
         )

@@ -209,20 +209,31 @@ class Reporter:
     def _funding(self, book: Book, event: FundingPayment) -> None:
         market = self._listing.by_symbol[event.symbol]
         legs = book.open_legs(market.id)
+        left = event.amount
         for leg in legs:
-            leg.funding += event.amount / len(legs)
-        payment = Payment(
-            kind="8",
-            part="173" if event.amount < 0 else "174",
-            asset=event.asset,
-            amount=event.amount,
-            balance=self._add(book, event.asset, event.amount),
-            size=market.contracts(abs(event.position)),
-            pnl=event.amount,
-        )
-        self._bill(book, market, payment, self._numbers.bill(), None, None)
+            size = -leg.size if leg.side == "short" else leg.size
+            share = round(event.amount * market.coins(size) / event.position, 8) if leg is not legs[-1] else left
+            left -= share
+            leg.funding += share
+            self._bill_funding(book, market, event, share, abs(leg.size))
         self.on_money(book.account, event.asset, "funding_fee")
         self.on_position(book.account, market, "funding_fee")
+
+    def _bill_funding(
+        self, book: Book, market: Market, event: FundingPayment, amount: Decimal, contracts: Decimal
+    ) -> None:
+        """A leg has a bill of its own, whose price is the mark price that was paid on."""
+        payment = Payment(
+            kind="8",
+            part="173" if amount < 0 else "174",
+            asset=event.asset,
+            amount=amount,
+            balance=self._add(book, event.asset, amount),
+            size=contracts,
+            price=round(abs(event.amount / (event.rate * event.position)), 8),
+            pnl=amount,
+        )
+        self._bill(book, market, payment, self._numbers.bill(), None, None)
 
     def _add(self, book: Book, asset: str, amount: Decimal) -> Decimal:
         """What the balance is after a change; the stage says it again when it tells of the money."""
@@ -266,8 +277,8 @@ class Reporter:
                 "execType": ("T" if fill.taker else "M") if fill is not None else "",
                 "tradeId": fill.trade_id if fill is not None else "",
                 "fillTime": ms(fill.time_ns) if fill is not None else "",
-                "fillIdxPx": plain(payment.price),
-                "fillMarkPx": plain(payment.price),
+                "fillIdxPx": plain(payment.price) if fill is not None else "",
+                "fillMarkPx": plain(payment.price) if fill is not None else "",
                 "ts": ms(now_ns),
             }
         )

@@ -73,7 +73,7 @@ def account_routes(
         "account/max-size": get("acc.maxsize", accounts.max_size),
         "account/max-avail-size": get("acc.maxsize", accounts.max_available),
         "account/bills": get("acc.bills", history.bills),
-        "account/bills-archive": get("acc.bills_archive", history.bills),
+        "account/bills-archive": get("acc.bills_archive", history.bills_archive),
         "GET trade/order": get("trd.get_order", history.order, "instId"),
         "trade/orders-pending": get("trd.pending", history.pending),
         "trade/orders-history": get("trd.history7d", history.closed),

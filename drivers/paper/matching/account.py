@@ -12,7 +12,7 @@ from decimal import ROUND_UP, Decimal
 from math import inf
 from typing import Any
 
-from ctosd.abi import Fill, Side
+from ctosd.abi import Fill, FundingPayment, Side
 from drivers.paper.matching.market import Market
 from drivers.paper.matching.orders import ZERO, Order
 
@@ -92,6 +92,7 @@ class Account:
         self.closed: deque[Order] = deque()
         self.counts: dict[str, int] = {}  # open orders by symbol
         self.fills: deque[Fill] = deque()
+        self.payments: deque[FundingPayment] = deque()
         self.keep = keep
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ctosd.abi import Balance, Fill, Instrument, Liquidity, OrderState, PrivateEvent
+from ctosd.abi import Balance, Fill, FundingPayment, Instrument, Liquidity, OrderState, PrivateEvent
 from drivers.paper.matching import margin
 from drivers.paper.matching.account import Account, Holding
 from drivers.paper.matching.market import Market
@@ -213,6 +213,14 @@ class Clearing:
         if len(account.fills) > account.keep:
             self.changed[fill_key(account.fills.popleft())] = None
 
+    def pay(self, account: Account, payment: FundingPayment) -> None:
+        """Tell a funding payment, and keep as many of them as fills."""
+        self._events.append(payment)
+        account.payments.append(payment)
+        self.changed[payment_key(payment)] = payment
+        if len(account.payments) > account.keep:
+            self.changed[payment_key(account.payments.popleft())] = None
+
     def _progress(self, order: Order, resting: bool) -> None:
         """What a fill makes of the order."""
         if order.left:
@@ -298,6 +306,10 @@ class Clearing:
 
 def fill_key(fill: Fill) -> str:
     return f"fill/{fill.account}/{fill.trade_id}"
+
+
+def payment_key(payment: FundingPayment) -> str:
+    return f"payment/{payment.account}/{payment.payment_id}"
 
 
 def margin_asset(instrument: Instrument) -> str:

@@ -21,6 +21,7 @@ from ctosd.abi import (
     Cancel,
     Fill,
     Funding,
+    FundingPayment,
     Instrument,
     OrderUpdate,
     Outcome,
@@ -281,6 +282,11 @@ class Engine:
         """At or after `since_ns`, oldest first; at most `keep_closed` are remembered."""
         fills = list(self._account(account).fills)
         return fills[bisect_left(fills, since_ns, key=lambda fill: fill.time_ns) :]
+
+    def payments(self, account: str, since_ns: int = 0) -> Sequence[FundingPayment]:
+        """Funding due at or after `since_ns`, oldest first; at most `keep_closed` are remembered."""
+        found = [payment for payment in self._account(account).payments if payment.time_ns >= since_ns]
+        return sorted(found, key=lambda payment: payment.time_ns)
 
     def balances(self, account: str) -> Sequence[Balance]:
         found = self._account(account)

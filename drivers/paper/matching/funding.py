@@ -83,7 +83,8 @@ class Funder:
         clearing.at(due_ns)
         account.add(asset, amount)
         clearing.money(account, asset)
-        clearing.tell(
+        clearing.pay(
+            account,
             FundingPayment(
                 account=account.name,
                 symbol=market.symbol,
@@ -93,7 +94,7 @@ class Funder:
                 rate=rate,
                 position=holding.size,
                 time_ns=due_ns,
-            )
+            ),
         )
 
     def _look(self) -> None:

@@ -1,6 +1,7 @@
 """What the venue remembers over a restart: records by key, only what changed since they were last asked for.
 
-Keys: ``counters``, ``account/NAME``, ``position/NAME/SYMBOL``, ``order/NAME/CLIENT_ID``, ``fill/NAME/TRADE_ID``, ``market/SYMBOL``. Sizes and
+Keys: ``counters``, ``account/NAME``, ``position/NAME/SYMBOL``, ``order/NAME/CLIENT_ID``, ``fill/NAME/TRADE_ID``,
+``payment/NAME/PAYMENT_ID``, ``market/SYMBOL``. Sizes and
 prices are kept as decimals, not in ticks and lots, so that a grid that was made finer still fits.
 """
 
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ctosd.abi import Bar, Fill, Funding, Misconfigured, Quote, Trade
+from ctosd.abi import Bar, Fill, Funding, FundingPayment, Misconfigured, Quote, Trade
 from drivers.paper.matching.account import Account, Holding
 from drivers.paper.matching.clearing import Clearing, Counters
 from drivers.paper.matching.market import Market
@@ -98,6 +99,8 @@ class Memory:
             self._order(order)
         for fill in sorted(self._read(kinds, "fill", Fill), key=lambda each: number(each.trade_id)):
             self._owner(fill.account, f"fill {fill.trade_id}").fills.append(fill)
+        for payment in sorted(self._read(kinds, "payment", FundingPayment), key=lambda each: number(each.payment_id)):
+            self._owner(payment.account, f"payment {payment.payment_id}").payments.append(payment)
         self._settle()
 
     @staticmethod

@@ -52,4 +52,4 @@ class Rules:
     """Missed settlements that are still paid when time jumps."""
 
     keep_closed: int = 10_000
-    """Finished orders, and fills, of one account that stay answerable."""
+    """Finished orders, fills, and funding payments, of one account that stay answerable."""

@@ -1,5 +1,6 @@
 """Reads of accounts: resting and ended orders, fills by pages, what is held."""
 
+from datetime import UTC, datetime
 from decimal import Decimal as D
 from typing import Any
 
@@ -219,7 +220,44 @@ async def test_payments_since() -> None:
     ])  # fmt: skip
     payments = await asked.queries.payments(asked.account, T0 - 3 * 3_600 * SECOND)
     assert [each.time_ns for each in payments] == [T0 - 2 * 3_600 * SECOND, T0]
-    assert payments[0].amount == D("-0.5")
+    assert (payments[0].amount, payments[0].rate) == (D("-0.5"), D("0.0001"))
+    assert payments[0].position == 0, "neither a size nor a mark price is told"
+    assert asked.world.web.calls[-1].query == {"limit": "1000", "offset": "0", "sortDirection": "Desc"}
+
+
+def payment_row(number: int, symbol: str = "SOL_USDC_PERP") -> dict[str, Any]:
+    """Payments an hour apart, the newest is number 0."""
+    end = datetime.fromtimestamp(T0 // SECOND - 3_600 * number, UTC).replace(tzinfo=None).isoformat()
+    return {"symbol": symbol, "quantity": "-0.5", "fundingRate": "0.0001", "intervalEndTimestamp": end}
+
+
+async def test_payments_of_all_pages() -> None:
+    """Newest first until what is too old; a row that a new one pushed to the next page is told once."""
+    asked = Asked()
+    rows = [payment_row(number) for number in range(2_500)]
+
+    def page(call: Call) -> list[dict[str, Any]]:
+        offset = int(call.query["offset"])
+        return rows[max(0, offset - 1) : offset + 999] if offset else rows[:1_000]
+
+    asked.answer("GET /wapi/v1/history/funding", page)
+    since_ns = T0 - 1_500 * 3_600 * SECOND
+    payments = await asked.queries.payments(asked.account, since_ns)
+    assert [each.time_ns for each in payments] == [since_ns + number * 3_600 * SECOND for number in range(1_501)]
+    assert len({each.payment_id for each in payments}) == 1_501
+    assert [call.query["offset"] for call in asked.world.web.calls] == ["0", "1000"]
+    asked.world.web.calls.clear()
+    assert len(await asked.queries.payments(asked.account, 0)) == 2_500
+    assert len(asked.world.web.calls) == 3
+
+
+async def test_a_page_that_says_nothing_new_is_the_last() -> None:
+    """Also of markets that are not listed here."""
+    for symbol, count in (("SOL_USDC_PERP", 1_000), ("GONE_USDC_PERP", 0)):
+        asked = Asked()
+        asked.answer("GET /wapi/v1/history/funding", [payment_row(number, symbol) for number in range(1_000)])
+        assert len(await asked.queries.payments(asked.account, 0)) == count
+        assert len(asked.world.web.calls) == 2
 
 
 @pytest.mark.parametrize("code", ["INVALID_SIGNATURE", "UNAUTHORIZED", "FORBIDDEN"])

@@ -107,8 +107,8 @@ def test_positions_are_net_quantities() -> None:
 
 def test_payments() -> None:
     row = b'{"symbol":"SOL_USDC_PERP","quantity":"0.000022","fundingRate":"-0.0000048","intervalEndTimestamp":"2025-09-11T20:00:00"}'
-    payment = payment_of(MAIN, read(row, Payment), PERP, D(-1))
-    assert (payment.amount, payment.rate, payment.position) == (D("0.000022"), D("-0.0000048"), D(-1))
+    payment = payment_of(MAIN, read(row, Payment), PERP)
+    assert (payment.amount, payment.rate, payment.position) == (D("0.000022"), D("-0.0000048"), D(0))
     assert payment.payment_id == "SOL_USDC_PERP-1757620800000000000"
 
 

@@ -144,7 +144,7 @@ def test_every_parameter_exists_in_the_venues_description() -> None:
         "GET /api/v1/orders": {"symbol"},
         "GET /wapi/v1/history/orders": {"symbol", "limit", "offset", "sortDirection", "orderId"},
         "GET /wapi/v1/history/fills": {"symbol", "limit", "offset", "sortDirection", "from"},
-        "GET /wapi/v1/history/funding": {"limit", "sortDirection"},
+        "GET /wapi/v1/history/funding": {"limit", "offset", "sortDirection"},
     }
     for route, parameters in sent.items():
         method, _, name = route.partition(" ")

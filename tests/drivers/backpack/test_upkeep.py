@@ -1,11 +1,9 @@
 """What the driver does of its own accord."""
 
-from collections import deque
 from decimal import Decimal as D
 
-from ctosd.abi import Balance, FundingPayment, NoAnswer, Position
-from drivers.backpack.upkeep import FUNDING_S
-from tests.drivers.backpack.exchange import MAIN, MS, SECOND, SETTINGS, SOL, T0, World, place, started
+from ctosd.abi import Balance, NoAnswer, Position
+from tests.drivers.backpack.exchange import MAIN, MS, SECOND, SETTINGS, SOL, World, place, started
 
 ROW = {"symbol": "SOL_USDC_PERP", "netQuantity": "3", "entryPrice": "140", "markPrice": "141", "pnlUnrealized": "3"}
 
@@ -75,20 +73,6 @@ async def test_a_wrong_clock_is_measured_at_once() -> None:
     assert world.log.named("backpack_clock_stepped")
     await driver.submit(place("ctos2"))
     assert int(world.web.calls[-1].headers["X-Timestamp"]) == world.clock.now_ns() // MS + 4_000
-    await driver.stop()
-    await world.close()
-
-
-async def test_funding_payments_are_told_once() -> None:
-    world = World()
-    row = {"symbol": "SOL_USDC_PERP", "quantity": "-0.5", "fundingRate": "0.0001"}
-    first = {**row, "intervalEndTimestamp": "2026-11-22T08:00:00"}
-    second = {**row, "intervalEndTimestamp": "2026-11-22T16:00:00"}
-    world.web.answers["GET /wapi/v1/history/funding"] = deque([[first], [second, first], [second, first]])
-    driver = await started(world)
-    await world.clock.advance(2 * FUNDING_S)
-    payments = world.on("private/backpack", FundingPayment)
-    assert [each.time_ns for each in payments] == [T0 - 2 * 3_600 * SECOND, T0 + 6 * 3_600 * SECOND]
     await driver.stop()
     await world.close()
 

@@ -26,9 +26,6 @@ def test_symbols_are_durable_before_their_first_order() -> None:
     found.send(place(client_id="b"))
     assert venue.store.writes == 1
     assert account(venue).traded == {PERP}
-    found.note_funding(5)
-    found.note_funding(3)
-    assert account(venue).funding_ns == 5
 
 
 def test_terms_follow_the_order() -> None:

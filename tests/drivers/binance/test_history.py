@@ -1,4 +1,4 @@
-"""Orders, balances, positions and funding by query."""
+"""Orders, balances and positions by query."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from ctosd.abi import CallerMistake, NotReady
 from drivers.binance import Binance
-from tests.drivers.binance.scripted import MAIN, MS, PERP, SPOT, Venue, fixture
+from tests.drivers.binance.scripted import MAIN, PERP, SPOT, Venue, fixture
 
 GONE = (400, {"code": -2013, "msg": "Order does not exist."})
 ROW = {"symbol": "BTCUSDT", "orderId": 55, "clientOrderId": "random", "status": "FILLED", "side": "BUY", "type": "MARKET", "origQty": "1",
@@ -147,20 +147,6 @@ async def test_legs_of_hedge_mode_are_netted(venue: Venue) -> None:
     venue.route("GET", "/fapi/v3/positionRisk", lambda p: rows)
     [position] = await driver.fetch_positions(MAIN)
     assert (position.symbol, position.size) == (PERP, D(10))
-
-
-async def test_funding_payments_since_the_last_one(venue: Venue) -> None:
-    driver = await started(venue)
-    account = driver.book[MAIN]
-    begin = account.funding_ns // MS
-    assert begin == venue.clock.now_ns() // MS  # history is not told at the first start
-    rows = [{"symbol": "BTCUSDT", "incomeType": "FUNDING_FEE", "income": "-0.5", "asset": "USDT", "time": begin + 9, "tranId": 77},
-            {"symbol": "GONEUSDT", "income": "1", "asset": "USDT", "time": begin + 5, "tranId": 78}]  # fmt: skip
-    venue.route("GET", "/fapi/v1/income", lambda p: rows)
-    venue.route("GET", "/fapi/v1/fundingRate", lambda p: [{"fundingRate": "0.0001", "fundingTime": begin}])
-    [payment] = await driver.history.funding_payments(MAIN)
-    assert (payment.payment_id, payment.amount, payment.rate, payment.symbol) == ("77", D("-0.5"), D("0.0001"), PERP)
-    assert venue.sent("GET", "/fapi/v1/income")[0]["startTime"] == str(begin + 1)
 
 
 async def test_unknown_accounts_are_a_mistake(venue: Venue) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ctosd.abi import AuthFailed, Balance, Fill, FundingPayment, NoAnswer, NotReady, OrderUpdate, Position
 from drivers.binance import Binance
+from drivers.binance.privates import SOON_S
 from tests.drivers.binance.scripted import MAIN, MS, PERP, SPOT, Session, Venue, settle
 
 
@@ -188,24 +189,48 @@ async def test_events_that_nobody_claims_are_told_after_a_while(venue: Venue) ->
     assert [event.client_id for event in venue.on("private/binance")] == ["a person", "a person"]
 
 
-async def test_funding_is_fetched_when_the_stream_tells_of_it(venue: Venue) -> None:
-    driver = await started(venue)
+def paid(name: str = "FUNDING_FEE") -> dict[str, Any]:
+    moved = {"m": name, "B": [{"a": "USDT", "wb": "5", "cw": "5", "bc": "-1"}]}
+    return {"e": "ACCOUNT_UPDATE", "T": 1, "a": moved}
+
+
+async def test_funding_is_asked_for_when_the_stream_tells_of_it(venue: Venue) -> None:
+    """Once for all that moves at one time, from a little before it; nothing is remembered over the next."""
+    await started(venue)
     now = venue.clock.now_ns() // MS
-    venue.route("GET", "/fapi/v1/income", lambda p: [
-        row for row in ({"symbol": "BTCUSDT", "income": "-1", "asset": "USDT", "time": now + 5, "tranId": 1},)
-        if row["time"] >= int(p["startTime"])])  # fmt: skip
-    venue.route("GET", "/fapi/v1/fundingRate", lambda p: [{"fundingRate": "0.0001"}])
-    event = {
-        "e": "ACCOUNT_UPDATE",
-        "T": 1,
-        "a": {"m": "FUNDING_FEE", "B": [{"a": "USDT", "wb": "5", "cw": "5", "bc": "-1"}]},
-    }
+    row = {"symbol": "BTCUSDT", "income": "-1", "asset": "USDT", "time": now - 5_000, "tranId": 1}
+    venue.route("GET", "/fapi/v1/income", lambda p: [row])
+    venue.route("GET", "/fapi/v1/fundingRate", lambda p: [])
     for _ in range(2):
-        venue.session("private").hear(event)
+        venue.session("private").hear(paid())
+    venue.session("private").hear(paid("ORDER"))
+    await settle()
+    assert venue.sent("GET", "/fapi/v1/income") == []
+    for number in (1, 2):
+        venue.clock.run(SOON_S)
         await settle()
-    assert [payment.payment_id for payment in venue.private(FundingPayment)] == ["1"]
-    assert int(venue.store.rows[f"funding/{MAIN}"]) == (now + 5) * MS
-    assert driver.book[MAIN].funding_ns == (now + 5) * MS
+        (*_, asked) = venue.sent("GET", "/fapi/v1/income")
+        assert len(venue.sent("GET", "/fapi/v1/income")) == number
+        assert now - 130_000 < int(asked["startTime"]) < now - 60_000
+        assert [payment.payment_id for payment in venue.private(FundingPayment)] == ["1"] * number
+        venue.session("private").hear(paid())
+        await settle()
+    assert [key for key in venue.store.rows if key.startswith("funding")] == []
+
+
+async def test_funding_that_cannot_be_asked_for_is_left_to_the_kernel(venue: Venue) -> None:
+    await started(venue)
+
+    def down(params: dict[str, str]) -> Any:
+        raise NoAnswer("slow")
+
+    venue.route("GET", "/fapi/v1/income", down)
+    venue.session("private").hear(paid())
+    await settle()
+    venue.clock.run(SOON_S)
+    await settle()
+    assert venue.sent("GET", "/fapi/v1/income")
+    assert venue.private(FundingPayment) == []
 
 
 async def test_notices(venue: Venue) -> None:

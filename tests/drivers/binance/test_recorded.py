@@ -253,18 +253,17 @@ async def test_recorded_rates_of_funding(venue: Venue, place: int) -> None:
     """A payment's rate is the recorded one; where the venue answered with nothing, it is not known."""
     driver = await started(venue)
     rates = routes()["GET /fapi/v1/fundingRate"][place]["data"] or []
-    begin = driver.book[MAIN].funding_ns // MS
     paid = {
         "symbol": "BTCUSDT",
         "incomeType": "FUNDING_FEE",
         "income": "-0.5",
         "asset": "USDT",
-        "time": begin + 9,
+        "time": int(rates[0]["fundingTime"]) + 9 if rates else 9,
         "tranId": 7,
     }
     venue.route("GET", "/fapi/v1/income", lambda p: [paid])
     venue.route("GET", "/fapi/v1/fundingRate", lambda p: rates)
-    [payment] = await driver.history.funding_payments(MAIN)
+    [payment] = await driver.fetch_funding_payments(MAIN, 0)
     assert (payment.amount, payment.rate) == (D("-0.5"), D(rates[0]["fundingRate"]) if rates else 0)
 
 

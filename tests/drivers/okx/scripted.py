@@ -285,7 +285,8 @@ class World:
         self.http.on("/api/v5/account/config", [config])
         for path in ("orders-pending", "orders-algo-pending", "orders-history", "fills", "fills-history"):
             self.http.on(f"/api/v5/trade/{path}", [])
-        self.http.on("/api/v5/account/positions", [])
+        for path in ("account/positions", "account/bills", "account/bills-archive", "public/funding-rate-history"):
+            self.http.on(f"/api/v5/{path}", [])
         self.http.on("/api/v5/account/balance", [{"details": [{"ccy": "USDT", "cashBal": "100", "availEq": "90"}]}])
 
     def driver(self, accounts: Sequence[str] = (MAIN,)) -> Okx:

@@ -8,8 +8,8 @@ import pytest
 
 from ctosd.abi import REASONS, Balance, Fill
 from drivers.okx.conditionals import Conditionals
-from drivers.okx.private import balance, conditional_update, fill_of_push, fill_of_row, order_update
-from drivers.okx.records import AlgoRow, BalanceRow, FillRow, OrderRow
+from drivers.okx.private import balance, conditional_update, fill_of_push, fill_of_row, order_update, payment_of_row
+from drivers.okx.records import AlgoRow, BalanceRow, BillRow, FillRow, OrderRow
 from tests.drivers.okx.scripted import MAIN, PERP, SPOT, dump, listing, order_row
 
 PRODUCTS = listing()
@@ -197,3 +197,25 @@ def test_balances(row: BalanceRow, total: str, available: str) -> None:
     assert balance(MAIN, row, 7) == Balance(
         account=MAIN, asset=row.ccy, total=D(total), available=D(available), time_ns=7
     )
+
+
+@pytest.mark.parametrize(
+    ("pnl", "moved", "rate", "position"),
+    [
+        ("-0.6", "-0.6", "0.0001", "0.1"),
+        ("0.6", "0.6", "0.0001", "-0.1"),
+        ("-0.6", "-0.6", "-0.0001", "-0.1"),
+        ("0.6", "0", "-0.0001", "0.1"),
+        ("", "-0.6", "0.0001", "0.1"),
+        ("-0.6", "-0.6", "0", "0"),
+    ],
+)
+def test_who_pays_tells_the_side(pnl: str, moved: str, rate: str, position: str) -> None:
+    """Longs pay when the rate is positive. The fee is `pnl`, also where an isolated position paid it from its own margin."""
+    product = PRODUCTS.find(PERP)
+    row = BillRow(bill_id="7", inst_id="BTC-USDT-SWAP", ccy="USDT", bal_chg=moved, pnl=pnl, sz="10", ts="1700000015000")
+    payment = payment_of_row(MAIN, row, product, (1_700_000_000_000_000_000, D(rate)))
+    assert (payment.amount, payment.rate, payment.position) == (D(pnl or moved), D(rate), D(position))
+    assert (payment.payment_id, payment.asset, payment.time_ns) == ("7", "USDT", 1_700_000_000_000_000_000)
+    unknown = payment_of_row(MAIN, row, product, None)
+    assert (unknown.rate, unknown.position, unknown.time_ns) == (0, 0, 1_700_000_015_000_000_000)

@@ -11,6 +11,8 @@ from tests.drivers.okx.scripted import MAIN, PERP, SPOT, Call, World, order_row,
 ORDER, HISTORY = "/api/v5/trade/order", "/api/v5/trade/orders-history"
 PENDING, ALGOS = "/api/v5/trade/orders-pending", "/api/v5/trade/orders-algo-pending"
 FILLS, OLD_FILLS = "/api/v5/trade/fills", "/api/v5/trade/fills-history"
+BILLS, OLD_BILLS = "/api/v5/account/bills", "/api/v5/account/bills-archive"
+RATES = "/api/v5/public/funding-rate-history"
 ID = "ctos0000001000000001"
 GONE = (200, {"code": "51603", "msg": "Order does not exist", "data": []})
 NOW_MS = 1_700_000_000_000
@@ -221,6 +223,70 @@ async def test_fills_of_orders_by_hand_where_the_venue_has_no_such_history() -> 
     with pytest.raises(NotReady):
         await driver.fetch_fills(MAIN, (NOW_MS - 2 * DAY_MS) * 10**6)
     await world.close(driver)
+
+
+def bill_row(number: int, **changes: Any) -> dict[str, Any]:
+    row = {
+        "instType": "SWAP", "instId": "BTC-USDT-SWAP", "billId": str(number), "type": "8", "subType": "173", "ccy": "USDT",
+        "balChg": "-0.6", "pnl": "-0.6", "sz": "10", "px": "60000", "ts": str(NOW_MS - DAY_MS + number),
+    }  # fmt: skip
+    return row | changes
+
+
+@virtual
+async def test_funding_of_all_pages_oldest_first() -> None:
+    """With the time and the rate of its settlement the side is known. What is not listed or was due before is not told."""
+    world = World()
+    driver = await world.started()
+    due_ms = NOW_MS - DAY_MS
+    world.http.on(RATES, [{"fundingTime": str(due_ms), "fundingRate": "0.0002", "realizedRate": "0.0001"}])
+    world.http.on(BILLS, paged(130, bill_row, "billId"))
+    found = await driver.fetch_funding_payments(MAIN, due_ms * 10**6)
+    assert {payment.payment_id for payment in found} == {str(n) for n in range(1, 131)}
+    first = found[0]
+    assert (first.symbol, first.amount, first.asset, first.rate) == (PERP, D("-0.6"), "USDT", D("0.0001"))
+    assert (first.position, first.time_ns) == (D("0.1"), due_ms * 10**6)
+    query = world.http.to(BILLS)[0].query
+    assert query == {"instType": "SWAP", "type": "8", "begin": str(due_ms), "limit": "100"}
+    assert [len(world.http.to(each)) for each in (BILLS, RATES, OLD_BILLS)] == [2, 1, 0]
+    assert await driver.fetch_funding_payments(MAIN, due_ms * 10**6) == found
+    assert await driver.fetch_funding_payments(MAIN, (due_ms + 1) * 10**6) == []
+    assert len(world.http.to(RATES)) == 1, "a settlement is asked for once"
+    world.http.on(BILLS, [bill_row(1, instId="BTC-USD-SWAP"), bill_row(2)])
+    assert [payment.payment_id for payment in await driver.fetch_funding_payments(MAIN, due_ms * 10**6)] == ["2"]
+    await world.close(driver)
+
+
+@virtual
+async def test_older_funding_comes_from_the_archive() -> None:
+    """Up to where the recent bills begin, three months back at the most; on the border nothing is told twice."""
+    world = World()
+    driver = await world.started()
+    old, border = bill_row(1, ts=str(NOW_MS - 20 * DAY_MS)), bill_row(5)
+    world.http.on(OLD_BILLS, [border, old])
+    world.http.on(BILLS, [border])
+    assert [each.payment_id for each in await driver.fetch_funding_payments(MAIN, 0)] == ["1", "5"]
+    (archive,), (recent,) = world.http.to(OLD_BILLS), world.http.to(BILLS)
+    assert archive.query["end"] == recent.query["begin"]
+    assert abs(int(archive.query["begin"]) - (NOW_MS - 90 * DAY_MS)) < 10_000
+    assert 6 * DAY_MS < NOW_MS - int(recent.query["begin"]) < 7 * DAY_MS
+    await world.close(driver)
+
+
+@virtual
+async def test_funding_that_cannot_be_asked_for() -> None:
+    world = World()
+    driver = await world.started()
+    world.http.on(BILLS, NoAnswer("reset"))
+    with pytest.raises(NotReady):
+        await driver.fetch_funding_payments(MAIN, NOW_MS * 10**6)
+    with pytest.raises(CallerMistake):
+        await driver.fetch_funding_payments("okx/other", 0)
+    await world.close(driver)
+    keyless = World(secrets={})
+    driver = await keyless.started()
+    assert await driver.fetch_funding_payments(MAIN, 0) == ()
+    await keyless.close(driver)
 
 
 @virtual

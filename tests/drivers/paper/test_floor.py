@@ -117,6 +117,30 @@ async def test_what_is_published_is_already_kept() -> None:
     assert known == [True]
 
 
+async def test_funding_that_is_published_is_already_kept() -> None:
+    """A daemon that is killed before its journal has the payment finds it here, under the id that was told."""
+    store = DictStore()
+    world = World(store=store)
+    often = config(funding={"interval_h": 1 / 6})
+    driver = await venue(world, often)
+    await driver.submit(place("c1", "buy", "0.1"))
+    known: list[list[FundingPayment]] = []
+
+    def hear(event: Any) -> None:
+        if isinstance(event, FundingPayment):
+            copy = DictStore()
+            copy.rows = dict(store.rows)
+            other = Paper(often, [MAIN], World(store=copy).ports)
+            at_once(other.start())
+            known.append(list(at_once(other.fetch_funding_payments(MAIN, T0))))
+
+    world.listeners["private/paper"] = hear
+    world.clock.run(21 * 60)
+    told = world.private(FundingPayment)
+    assert [payment.time_ns for payment in told] == [T0 + 10 * MINUTE, T0 + 20 * MINUTE]
+    assert known == [told[:1], told]
+
+
 async def test_a_full_disk_does_not_lose_what_happened() -> None:
     """While the store refuses, new orders are refused too; what happened meanwhile is kept when it works again."""
     store = DictStore()
@@ -212,3 +236,5 @@ async def test_funding_is_paid_at_its_time() -> None:
     (payment,) = world.private(FundingPayment)
     assert (payment.amount, payment.time_ns) == (Decimal(-6), due)
     assert (await driver.fetch_funding(BTC)) == funding
+    assert await driver.fetch_funding_payments(MAIN, due) == [payment]
+    assert await driver.fetch_funding_payments(MAIN, due + 1) == []

@@ -65,6 +65,10 @@ def test_funding_is_told_as_money_alone() -> None:
     assert len(income) == 1
     assert income[0]["income"] == found[0]["B"][0]["bc"]
     assert D(income[0]["income"]) != 0
+    (settled,) = rig.open("/fapi/v1/fundingRate", symbol=BTC, startTime=next_ms, limit=1)
+    assert settled["fundingTime"] == income[0]["time"] == next_ms
+    paid = -D("0.1") * D(settled["fundingRate"]) * D(settled["markPrice"])
+    assert abs(D(income[0]["income"]) - paid) < D("1E-7"), "the rate and the mark price that were paid on"
 
 
 @pytest.mark.parametrize(("fault", "head"), [("liquidation", "autoclose-"), ("adl", "adl_autoclose")])

@@ -81,3 +81,12 @@ def test_bills_by_type(venue):
     venue.order("buy", "1")
     assert {row["type"] for row in venue.get("account/bills", instType="SWAP")} == {"2"}
     assert venue.get("account/bills", type="8") == []
+
+
+def test_bills_are_told_for_seven_days_and_in_the_archive_for_three_months(venue):
+    venue.order("buy", "1")
+    venue.jump(8 * 86_400)
+    assert venue.get("account/bills", type="2") == []
+    assert len(venue.get("account/bills-archive", type="2")) == 1
+    venue.jump(90 * 86_400)
+    assert venue.get("account/bills-archive", type="2") == []

@@ -104,6 +104,25 @@ def test_funding_is_paid_and_billed(venue):
     assert "funding_fee" in [row["eventType"] for row in client.rows("balance_and_position")]
 
 
+def test_each_leg_pays_its_own_funding(venue):
+    """The price of its bill is the mark price, and what both pay is what the net position pays."""
+    venue.post("account/set-position-mode", {"posMode": "long_short_mode"})
+    venue.order("buy", "50", posSide="long")
+    venue.order("sell", "20", posSide="short")
+    venue.jump(28_800 - 30)
+    venue.clock.run(40)
+    bills = {bill["subType"]: bill for bill in venue.get("account/bills", type="8")}
+    assert set(bills) == {"173", "174"}
+    assert {bill["sz"] for bill in bills.values()} == {"50", "20"}
+    (rate,) = venue.get("public/funding-rate-history", instId="BTC-USDT-SWAP", limit=1)
+    for bill in bills.values():
+        paid = float(bill["sz"]) * 0.01 * float(bill["px"]) * abs(float(rate["realizedRate"]))
+        assert abs(float(bill["pnl"])) == pytest.approx(paid, rel=1e-4)
+        assert (bill["balChg"], bill["fillMarkPx"]) == (bill["pnl"], "")
+    funding = {row["posSide"]: float(row["fundingFee"]) for row in venue.get("account/positions")}
+    assert sum(funding.values()) == pytest.approx(sum(float(bill["pnl"]) for bill in bills.values()))
+
+
 def test_bills_follow_the_balance(venue):
     venue.order("buy", "3")
     venue.order("sell", "3")

@@ -3,7 +3,7 @@
 from decimal import Decimal as D
 
 from ctosd.abi import Balance, FundingPayment
-from tests.drivers.paper.matching.exchange import PERP, A, B, Venue, venue
+from tests.drivers.paper.matching.exchange import ETH, PERP, A, B, Venue, venue
 
 
 def payments(events: list) -> list[tuple[str, D, int]]:
@@ -98,3 +98,16 @@ def test_the_flat_and_spot_pay_nothing(v: Venue) -> None:
     assert v.funding(0.01, next_ns=1_001, now=1_500) == []
     assert v.engine.positions(A) == []
     assert PERP in {each.symbol for each in v.engine.instruments}
+
+
+def test_what_was_paid_can_be_asked_for(v: Venue) -> None:
+    """Since a time, oldest first over all markets, as it was told."""
+    v.place("buy", "1")
+    v.place("buy", "1", symbol=ETH)
+    v.funding(0.01, next_ns=2_000, now=1_500)
+    told = [event for event in v.engine.settle(2_250) if isinstance(event, FundingPayment)]
+    asked = list(v.engine.payments(A))
+    assert sorted(asked, key=lambda each: each.payment_id) == sorted(told, key=lambda each: each.payment_id)
+    assert [each.time_ns for each in asked] == sorted(each.time_ns for each in asked)
+    assert list(v.engine.payments(A, asked[1].time_ns)) == [each for each in asked if each.time_ns >= asked[1].time_ns]
+    assert list(v.engine.payments(A, asked[-1].time_ns + 1)) == list(v.engine.payments(B)) == []

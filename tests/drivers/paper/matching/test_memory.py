@@ -2,7 +2,7 @@
 
 import pytest
 
-from ctosd.abi import Misconfigured
+from ctosd.abi import FundingPayment, Misconfigured
 from drivers.paper.matching import Engine, Rules
 from tests.drivers.paper.matching.exchange import ETH, PERP, SPOT, A, B, D, Venue, instrument, venue
 
@@ -27,7 +27,14 @@ def merge(records: dict[str, bytes], changes: dict[str, bytes | None]) -> None:
 def answers(v: Venue) -> list:
     engine = v.engine
     return [
-        [engine.open_orders(each), engine.balances(each), engine.positions(each), engine.fills(each)] for each in (A, B)
+        [
+            engine.open_orders(each),
+            engine.balances(each),
+            engine.positions(each),
+            engine.fills(each),
+            engine.payments(each),
+        ]
+        for each in (A, B)
     ]
 
 
@@ -72,6 +79,24 @@ def test_a_restored_venue_goes_on_as_before(v: Venue) -> None:
         act(back)
         assert back.events == v.events
     assert answers(back) == answers(v)
+
+
+def test_funding_that_was_paid_is_remembered() -> None:
+    """Under the ids that were told, and as many of them as of fills."""
+    v = venue(keep_closed=3)
+    v.quote(100, 5, 101, 5)
+    v.place("buy", "1")
+    v.funding(0.01, next_ns=2_000, now=1_500)
+    records: dict[str, bytes] = {}
+    told = []
+    for due_ns in (2_000, 2_100, 2_200, 2_300):
+        told += [event for event in v.engine.settle(due_ns) if isinstance(event, FundingPayment)]
+        merge(records, v.engine.drain_changes())
+    assert len(told) == 4
+    back = again(v, records)
+    assert list(back.engine.payments(A)) == list(v.engine.payments(A)) == told[1:]
+    (next_one,) = [event for event in back.engine.settle(2_400) if isinstance(event, FundingPayment)]
+    assert next_one.payment_id not in {each.payment_id for each in told}
 
 
 def test_only_what_changed_is_told(v: Venue) -> None:
