@@ -22,6 +22,7 @@ from typing import Any
 
 from ctosd.host.storage import writer
 from ctosd.host.storage.database import wal_of
+from ctosd.host.storage.redo import redo_of
 from ctosd.host.storage.rowfile import RowFile
 from ctosd.host.storage.store import FileStore
 from tests import crashes
@@ -157,6 +158,10 @@ def cut_power(folder: Path, venue: str, random: Random) -> dict[str, Any]:
             left = torn(durable, written, random, part)
             lost += sum(written[at : at + SECTOR] != left[at : at + SECTOR] for at in range(0, len(written), SECTOR))
             path.write_bytes(left)
+        redo = redo_of(disk.path)
+        if redo.exists():  # nothing of it is ever synced
+            written = redo.read_bytes()
+            redo.write_bytes(torn(bytes(len(written)), written, random, part))
     return {"sectors_lost": lost, "part": part}
 
 
