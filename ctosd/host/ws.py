@@ -18,6 +18,8 @@ from ctosd.host.proxy import Proxy
 
 MOST_BYTES = 16 << 20
 """Of one message."""
+TEXT, CONTINUATION, CLOSE = WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.CLOSE
+WHOLE = (TEXT, WSMsgType.BINARY)  # begins with the most frequent
 
 
 class WebSocket(WSListener):
@@ -41,14 +43,14 @@ class WebSocket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if kind == WSMsgType.TEXT or kind == WSMsgType.BINARY:  # noqa: PLR1714 - twice as fast as a tuple
+        if kind in WHOLE:
             if frame.fin and not self._parts:
                 self._hear(frame.get_payload_as_bytes())
             else:
                 self._gather(frame)
-        elif kind == WSMsgType.CONTINUATION:
+        elif kind == CONTINUATION:
             self._gather(frame)
-        elif kind == WSMsgType.CLOSE:
+        elif kind == CLOSE:
             self._reason = f"closed by the server: {_code(frame)} {_text(frame)}".strip()
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
@@ -82,7 +84,7 @@ class WebSocket(WSListener):
         transport = self._transport
         if transport is None or self._closed or transport.is_disconnected or transport.is_close_frame_sent:
             raise NotSent(f"the socket is closed: {self._reason or 'not connected'}")
-        transport.send(WSMsgType.TEXT, message)
+        transport.send(TEXT, message)
 
     def close(self, reason: str = "") -> None:
         """See `abi.Socket`."""

@@ -38,6 +38,22 @@ class Latest:
             return self.trade.price
         return self.bar.close if self.bar is not None else 0.0
 
+    def marked(self, instrument: Instrument | None) -> Decimal | None:
+        """The price as money, on the tick; None before the first one."""
+        price = self.price()
+        if not price:
+            return None
+        if price != self.mark_of:
+            self.mark, self.mark_of = _on_tick(instrument, price), price
+        return self.mark
+
+
+def _on_tick(instrument: Instrument | None, price: float) -> Decimal:
+    if instrument is None:
+        return exact(price)
+    # A mid can lie between two ticks; half a tick is its own exact decimal.
+    return (exact(price) / instrument.tick * 2).to_integral_value() * instrument.tick / 2
+
 
 class Market:
     """Every instrument and its latest prices, by `(venue, symbol)`."""
@@ -138,19 +154,16 @@ class Market:
     def mark(self, venue: str, symbol: str) -> Decimal | None:
         """The present price as money, on the instrument's tick; None before the first one."""
         latest = self._latest.get((venue, symbol))
-        price = latest.price() if latest is not None else 0.0
-        if latest is None or not price:
-            return None
-        if price != latest.mark_of:
-            latest.mark, latest.mark_of = self._on_tick(venue, symbol, price), price
-        return latest.mark
+        return latest.marked(self._instruments.get((venue, symbol))) if latest is not None else None
 
-    def _on_tick(self, venue: str, symbol: str, price: float) -> Decimal:
-        instrument = self._instruments.get((venue, symbol))
+    def seen(self, venue: str, symbol: str) -> tuple[Instrument, Latest, Decimal | None] | None:
+        """Instrument, latest words and mark: what the gate asks for before every order. None for what is not listed."""
+        key = (venue, symbol)
+        instrument = self._instruments.get(key)
         if instrument is None:
-            return exact(price)
-        # A mid can lie between two ticks; half a tick is its own exact decimal.
-        return (exact(price) / instrument.tick * 2).to_integral_value() * instrument.tick / 2
+            return None
+        latest = self._latest.get(key) or self.latest(venue, symbol)
+        return instrument, latest, latest.marked(instrument)
 
     def last(self, venue: str, symbol: str) -> Decimal | None:
         """The last traded price, else the mark."""

@@ -282,8 +282,8 @@ class KeptSession:
             raise NotSent(f"the {self._dialect.name} connection is not up{': ' if self.reason else ''}{self.reason}")
         return connection
 
-    async def ask(self, key: str, message: bytes, timeout_s: float = 10.0) -> Any:
-        return await self._questions.ask(self._first(), key, message, timeout_s)
+    def ask(self, key: str, message: bytes, timeout_s: float = 10.0) -> Coroutine[Any, Any, Any]:
+        return self._questions.ask(self._first(), key, message, timeout_s)
 
     def answer(self, key: str, value: Any) -> None:
         self._questions.answer(key, value)

@@ -45,10 +45,10 @@ class Sight:
         """What the gate sees for this order now. The order itself is not counted among the open ones."""
         now_ns = self._clock.now_ns()
         venue, _, _ = order.account.partition("/")
-        instrument = self._market.instrument(venue, order.symbol)
-        if instrument is None:
+        seen = self._market.seen(venue, order.symbol)
+        if seen is None:
             raise CtosError(f"{order.symbol} is not listed at {venue}")
-        latest = self._market.latest(venue, order.symbol)
+        instrument, latest, price = seen
         own, whole = self._blotter.ledger.sizes(order.account, seat.name, order.symbol)
         buying = selling = all_buying = all_selling = ZERO
         unresolved = ""
@@ -58,7 +58,6 @@ class Sight:
         if self._blotter.outside.count:
             theirs = self._blotter.outside.exposure(order.account, order.symbol)
             all_buying, all_selling = all_buying + theirs[0], all_selling + theirs[1]
-        price = self._market.mark(venue, order.symbol)
         line = self._lines[venue]
         return View(
             now_ns=now_ns,

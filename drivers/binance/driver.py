@@ -8,7 +8,7 @@ trades one of them opens no connection to the other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -291,8 +291,8 @@ class Binance(Driver):
     def written(self) -> int:
         return self.orders.written
 
-    async def submit(self, command: Command) -> Outcome:
-        return await self.orders.submit(command)
+    def submit(self, command: Command) -> Coroutine[Any, Any, Outcome]:
+        return self.orders.submit(command)
 
     async def submit_batch(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         return await self.orders.submit_batch(commands)

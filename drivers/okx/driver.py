@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -296,8 +296,8 @@ class Okx(Driver):
     def written(self) -> int:
         return self._orders.written
 
-    async def submit(self, command: Command) -> Outcome:
-        return await self._orders.submit(command)
+    def submit(self, command: Command) -> Coroutine[Any, Any, Outcome]:
+        return self._orders.submit(command)
 
     async def submit_batch(self, commands: Sequence[Command]) -> Sequence[Outcome]:
         return await self._orders.submit_batch(commands)

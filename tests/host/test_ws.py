@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -201,3 +202,7 @@ async def test_what_hearing_raises_ends_the_socket_and_is_told(
     socket.send(b"x")
     await client.until(lambda: client.ends)
     assert "ZeroDivisionError" in client.ends[0]
+    del socket
+    await asyncio.sleep(0.01)
+    gc.collect()  # asyncio tells of what nobody retrieved: here, and not in the middle of another test
+    assert "never retrieved" in caplog.text

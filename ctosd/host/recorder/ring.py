@@ -26,10 +26,10 @@ class Ring:
         self.shed = 0  # records that had to go before their time
         self.hearing: Heard | None = None
 
-    def put(self, record: Held) -> None:
-        """Keep one record. The tap of frames does the same in line."""
+    def put(self, record: Held, weight: int = 0) -> None:
+        """Keep one record; `weight` is its cost where that is known. The tap of frames does the same in line."""
         self.records.append(record)
-        self.size += cost(record)
+        self.size += weight or cost(record)
         if self.size > self.limit:
             self.make_room()
 

@@ -12,7 +12,9 @@ from ctosd.abi.orders import Order
 from ctosd.abi.transport import Dial, Headers, Http, Response, Socket
 from ctosd.core.gate import Refusal, View
 from ctosd.host.recorder.records import (
+    DECISION,
     HEARD,
+    OVERHEAD,
     Answered,
     Asked,
     Decision,
@@ -89,7 +91,7 @@ class TappedSocket:
     def send(self, message: bytes) -> None:
         """See `abi.Socket`. What was refused has not left, and is not kept."""
         self._socket.send(message)
-        self._ring.put(Frame(self._clock.now_ns(), self._lane, True, message))
+        self._ring.put(Frame(self._clock.now_ns(), self._lane, True, message), OVERHEAD + len(message))
 
 
 class TappedDial:
@@ -148,7 +150,7 @@ class TappedHttp:
     ) -> Response:
         """See `abi.Http`."""
         number, clock, venue = next(self._numbers), self._clock, self._venue
-        self._ring.put(Asked(clock.now_ns(), venue, number, method, url, body))
+        self._ring.put(Asked(clock.now_ns(), venue, number, method, url, body), OVERHEAD + len(body))
         try:
             response = await self._http.request(method, url, headers=headers, body=body, timeout_s=timeout_s)
         except BaseException as error:
@@ -184,7 +186,7 @@ class TappedJournal:
     def append(self, kind: str, key: str, body: bytes, time_ns: int) -> int:
         """See `kernel.ports.Journal`."""
         seq = self._append(kind, key, body, time_ns)
-        self._ring.put(Entry(time_ns, seq, kind, key, body))
+        self._ring.put(Entry(time_ns, seq, kind, key, body), OVERHEAD + len(body))
         return seq
 
     def rows(self, kinds: tuple[str, ...] | None = None, after: int = 0) -> Iterator[Row]:
@@ -195,6 +197,6 @@ def tap_decisions(ring: Ring) -> OnDecision:
     """`Egress.on_decision`. The order goes on changing; what the gate saw of it must not."""
 
     def tapped(order: Order, view: View, refusal: Refusal | None, again: bool) -> None:
-        ring.put(Decision(view.now_ns, order.__copy__(), view, refusal, again))  # type: ignore[attr-defined]
+        ring.put(Decision(view.now_ns, order.__copy__(), view, refusal, again), DECISION)  # type: ignore[attr-defined]
 
     return tapped
