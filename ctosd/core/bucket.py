@@ -126,8 +126,7 @@ class Bucket:
 
     def tokens(self, now_ns: int) -> float:
         """Tokens that lie in the bucket at `now_ns`, the reserve included."""
-        level = self._level + (now_ns - self._at_ns) * self._rate if now_ns > self._at_ns else self._level
-        return min(self._capacity, level) / TOKEN
+        return self._level_at(now_ns) / TOKEN
 
     def statistics(self) -> Mapping[str, Any]:
         """Counters since the start; `tokens` as of the last touch."""

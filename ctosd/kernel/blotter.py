@@ -159,7 +159,7 @@ class Blotter:
     def note(self, strategy: str, fill: Fill) -> None:
         """Remember a booked fill for those who ask for the newest."""
         self.recent.append((strategy, fill))
-        self.first_fill_ns.setdefault(fill.account, fill.time_ns)
+        self.first_fill_ns[fill.account] = min(fill.time_ns, self.first_fill_ns.get(fill.account, fill.time_ns))
         if is_forced(fill) and "#" in fill.trade_id:
             self._note_part(fill)
         if fill.cause != EXTERNAL:  # that one is our own inference, dated by our own clock
